@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What a context has been told, in values of the library's own: a backend translates it.
+
+#include <string_view>
+
+#include <tlsxx/constants.hpp>
+#include <tlsxx/x509/host_name.hpp>
+
+namespace tlsxx {
+inline namespace v0 {
+
+/// settings are the scalar settings of a context. A backend applies all of them at once, any number
+/// of times, to a configuration that no stream uses yet.
+struct settings {
+    tlsxx::protocol protocol = tlsxx::protocol::tls_client;
+    tlsxx::verify_mode verify_mode = tlsxx::verify_mode::none;
+    tlsxx::verify_flags verify_flags = tlsxx::verify_flags::x509_trusted_first;
+    tls_version minimum_version = tls_version::tls_1_2;
+    tls_version maximum_version = tls_version::maximum_supported;
+    int security_level = 2;
+    int verify_depth = 8; ///< intermediates at most, 0 to 8
+    bool check_hostname = false;
+    bool hostname_checks_common_name = false;
+};
+
+/// verifies is true if a connection in `role` judges its peer's certificate.
+constexpr bool verifies(const settings& s, role) noexcept {
+    return s.verify_mode != verify_mode::none;
+}
+
+/// connection_options are what one connection is told on top of its context's settings.
+/// The backend copies what it keeps.
+struct connection_options {
+    tlsxx::role role = tlsxx::role::client;
+    std::string_view sni;                          ///< sent in the ClientHello; empty: not sent
+    const x509::reference_identity* name = nullptr; ///< to be matched; null: not checked
+    bool unwrappable = false; ///< no byte behind close_notify may be held by the engine
+};
+
+} // namespace v0
+} // namespace tlsxx

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// What a stream runs over: anything that moves bytes both ways.
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <system_error>
+#include <type_traits>
+
+#include <tlsxx/errc.hpp>
+
+namespace tlsxx {
+inline namespace v0 {
+
+/// io_result is a transport's answer: bytes moved, or why none were. `n` is 0 whenever `ec` is set.
+/// Would-block is `errc::want_read` from a read and `errc::want_write` from a write; the end of the
+/// byte stream is `errc::end_of_stream`. A read of a non-empty span that answers 0 bytes and no
+/// error also counts as the end of the byte stream.
+struct io_result {
+    std::size_t n = 0;
+    std::error_code ec;
+};
+
+/// transport is what a stream needs: two functions that move some bytes, never throw, and say
+/// would-block with the codes of io_result.
+template <class T>
+concept transport = requires(T& t, std::span<std::byte> in, std::span<const std::byte> out) {
+    { t.read_some(in) } noexcept -> std::same_as<io_result>;
+    { t.write_some(out) } noexcept -> std::same_as<io_result>;
+};
+
+/// direction is what a wait is for.
+enum class direction : unsigned char { read, write };
+
+/// waitable_transport can wait: a stream over one blocks, within the transport's own time-out,
+/// where it would otherwise return errc::want_read or errc::want_write.
+/// `start_operation()` gives a deadline for the operation that begins now (its type is the
+/// transport's own); `wait(direction, deadline)` returns no error when the transport is ready,
+/// errc::timed_out at the deadline, and errc::want_read or errc::want_write at once for a
+/// transport that is set not to wait.
+template <class T>
+concept waitable_transport = transport<T> && requires(T& t, direction d) {
+    { t.wait(d, t.start_operation()) } noexcept -> std::same_as<std::error_code>;
+};
+
+namespace detail {
+
+// The transport inside a stream that owns it (`T`) or refers to one (`T&`).
+template <class T>
+concept held_transport = transport<std::remove_reference_t<T>> &&
+                         (std::is_lvalue_reference_v<T> || std::move_constructible<T>);
+
+} // namespace detail
+
+} // namespace v0
+} // namespace tlsxx
