@@ -89,6 +89,7 @@ struct wire {
     spill input;             // over-read: bytes that the engine has not asked for yet
     spill output;            // unsent: bytes that the engine has written and the transport not taken
     bool keep_over_read = false; // read ahead into `input` (else the engine reads ahead by itself)
+    std::error_code write_error; // output was lost: nothing more is sent, reads go on
 };
 
 // How many bytes a small read asks the transport for, and how many unsent bytes of the engine's
@@ -131,54 +132,43 @@ public:
     }
 
     /// write takes all of `bytes` from the engine: the transport's part at once, the rest into the
-    /// output spill. False if the connection can't go on: error() says why.
-    bool write(std::span<const std::byte> bytes) noexcept {
-        if (error_)
-            return false;
+    /// output spill. The engine never learns that output is blocked or lost; the stream does.
+    void write(std::span<const std::byte> bytes) noexcept {
+        if (wire_.write_error)
+            return;
         if (wire_.output.empty()) {
             while (!bytes.empty()) {
                 const io_result result = write_(transport_, bytes);
-                if (result.ec) {
-                    if (result.ec != errc::want_write)
-                        return fail(result.ec);
-                    write_blocked_ = true;
+                if (!accept(result))
                     break;
-                }
-                if (result.n == 0)
-                    return fail(make_error_code(std::errc::io_error));
                 bytes = bytes.subspan(result.n);
             }
         } else if (wire_.output.size() + bytes.size() > reply_capacity_) {
-            return fail(make_error_code(errc::output_overflow));
+            wire_.write_error = make_error_code(errc::output_overflow);
         }
-        return wire_.output.append(bytes) || fail(make_error_code(errc::not_enough_memory));
+        if (!wire_.write_error && !wire_.output.append(bytes))
+            wire_.write_error = make_error_code(errc::not_enough_memory);
     }
 
-    /// flush sends the output spill. True when it is empty; otherwise write_blocked() or error().
+    /// flush sends the output spill. True when it is empty; otherwise output is blocked or lost.
     bool flush() noexcept {
-        while (!wire_.output.empty()) {
+        while (!wire_.output.empty() && !wire_.write_error) {
             const io_result result = write_(transport_, wire_.output.bytes());
-            if (result.ec) {
-                if (result.ec != errc::want_write)
-                    return fail(result.ec);
-                write_blocked_ = true;
+            if (!accept(result))
                 return false;
-            }
-            if (result.n == 0)
-                return fail(make_error_code(std::errc::io_error));
             wire_.output.consume(result.n);
         }
+        if (wire_.write_error)
+            return false;
         wire_.output.release();
         return true;
     }
 
     /// read_blocked is true if the last read of this call found nothing to read yet.
     bool read_blocked() const noexcept { return read_blocked_; }
-    /// write_blocked is true if the transport refused output during this call.
-    bool write_blocked() const noexcept { return write_blocked_; }
     /// ended is true if the byte stream of the transport has ended.
     bool ended() const noexcept { return ended_; }
-    /// error is the transport's failure, or the binding's own (no memory, output_overflow).
+    /// error is the transport's failure to read.
     std::error_code error() const noexcept { return error_; }
     /// has_over_read is true if bytes for the engine are held here.
     bool has_over_read() const noexcept { return !wire_.input.empty(); }
@@ -213,8 +203,12 @@ private:
         return 0;
     }
 
-    bool fail(std::error_code ec) noexcept {
-        error_ = ec;
+    // True if the transport took something; would-block and failures end the attempt.
+    bool accept(const io_result& result) noexcept {
+        if (!result.ec && result.n != 0)
+            return true;
+        if (result.ec != errc::want_write)
+            wire_.write_error = result.ec ? result.ec : make_error_code(std::errc::io_error);
         return false;
     }
 
@@ -225,7 +219,6 @@ private:
     std::size_t reply_capacity_ = detail::reply_limit;
     std::error_code error_;
     bool read_blocked_ = false;
-    bool write_blocked_ = false;
     bool ended_ = false;
 };
 
