@@ -402,7 +402,7 @@ constexpr std::uint8_t alert_for(verify_code code) noexcept {
     return certificate_unknown;
 }
 
-/// operator<< writes the number, as one would type it to `openssl errstr` or a search engine.
+/// operator<< writes the number.
 template <class Char, class Traits>
 std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
                                              verify_code code) {
