@@ -123,6 +123,9 @@ private:
         if (!label_of(line, begin_, block.label)) {
             return fail(pem_error::malformed_begin, line_number_);
         }
+        // Room for all at once: a private key must not be left behind in an outgrown buffer.
+        const std::size_t end = text_.find(end_, at_);
+        block.data.reserve((end == std::string_view::npos ? 0 : end - at_) / 4 * 3 + 3);
         x509::base64_decoder decoder(block.data);
         bool first = true;
         bool in_headers = false;

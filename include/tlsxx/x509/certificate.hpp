@@ -37,7 +37,7 @@ public:
 
     /// valid tells whether the bytes are a certificate. If not, texts say so, lists are empty and
     /// numbers are 0.
-    bool valid() const noexcept { return valid_; }
+    bool valid() const noexcept { return valid_ && !der_.empty(); }
     /// der gives the bytes, owned by this object.
     std::span<const std::byte> der() const noexcept { return der_; }
     /// to_pem gives them as a PEM block.
@@ -79,8 +79,13 @@ public:
         each_name(x509::general_name_type::dns_name, [&](x509::bytes content) {
             std::string text;
             for (const std::byte b : content) {
-                const auto c = std::to_integer<std::uint32_t>(b);
-                x509::detail::append_utf8(text, c, c < 0x20 || c >= 0x7F);
+                const auto c = std::to_integer<std::uint8_t>(b);
+                if (c > 0x20 && c < 0x7F && c != '\\') {
+                    text += static_cast<char>(c);
+                } else {
+                    text += '\\';
+                    x509::detail::append_hex(text, c);
+                }
             }
             out.push_back(std::move(text));
         });
