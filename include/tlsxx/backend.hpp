@@ -172,6 +172,14 @@ concept describes_connections = requires(const typename B::connection& c) {
     { B::server_name(c) } -> std::same_as<std::string>;
 };
 
+/// exposes_native_handles: `native_handle` is the engine's own object, null for a null connection.
+template <class B>
+concept exposes_native_handles =
+    requires(const typename B::connection& c, const typename B::configuration& configuration) {
+        { B::native_handle(c) } noexcept;
+        { B::native_handle(configuration) } noexcept;
+    };
+
 /// supports_alert_details: the engine tells the number of an alert that it received.
 template <class B>
 concept supports_alert_details = requires(const typename B::connection& c) {
@@ -191,7 +199,7 @@ concept backend =
     applies_settings<B> && knows_its_versions<B> && loads_identities<B> &&
     loads_trust_anchors<B> && makes_connections<B> && handshakes<B> && reads_and_writes<B> &&
     closes<B> && reports_pending<B> && reports_failures<B> && describes_connections<B> &&
-    declares_capabilities<B>;
+    exposes_native_handles<B> && declares_capabilities<B>;
 
 } // namespace v0
 } // namespace tlsxx

@@ -25,6 +25,7 @@ enum class errc {
     bad_write_retry,       ///< A write was retried with fewer bytes than are already sealed.
     application_data_after_close, ///< unwrap met data where the peer's close_notify belongs.
     handshake_required,    ///< The operation needs a finished handshake.
+    message_too_large,     ///< More bytes came than the limit allows.
     output_overflow,       ///< The engine's replies outgrew the output spill: the peer reads nothing.
     // the engine or the peer ended the connection
     verification_failed,   ///< The peer's certificate was refused; verification() says why.
@@ -73,6 +74,7 @@ constexpr std::string_view message(errc e) noexcept {
     case errc::application_data_after_close:
         return "application data where the peer's close_notify was expected";
     case errc::handshake_required: return "the handshake is not finished";
+    case errc::message_too_large: return "more bytes came than the limit allows";
     case errc::output_overflow: return "the peer reads nothing and the replies to it overflow";
     case errc::verification_failed: return "certificate verification failed";
     case errc::alert_received: return "the peer sent a fatal alert";

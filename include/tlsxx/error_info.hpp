@@ -71,6 +71,14 @@ public:
     error_info& set_alert_sent(alert_description alert) noexcept {
         return alert_sent_ = alert, *this;
     }
+    /// in puts the place before the detail: "ca.pem: certificate 2: ...".
+    error_info& in(std::string_view place) noexcept {
+        detail::fixed_string<512> text{place};
+        text += ": ";
+        text += detail_;
+        detail_ = text;
+        return *this;
+    }
     error_info& operator<<(std::string_view text) noexcept { return detail_ += text, *this; }
     error_info& operator<<(long long number) noexcept {
         return detail_.append_number(number), *this;

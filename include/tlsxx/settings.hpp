@@ -21,13 +21,17 @@ struct settings {
     tls_version maximum_version = tls_version::maximum_supported;
     int security_level = 2;
     int verify_depth = 8; ///< intermediates at most, 0 to 8
+    bool verify_mode_given = false; ///< verify_mode was set, rather than left as it was made
     bool check_hostname = false;
     bool hostname_checks_common_name = false;
 };
 
-/// verifies is true if a connection in `role` judges its peer's certificate.
-constexpr bool verifies(const settings& s, role) noexcept {
-    return s.verify_mode != verify_mode::none;
+/// verify_mode_in is the mode that counts for a connection in `role`: a client can't be optional,
+/// and a context for both roles asks clients for nothing unless it was told to.
+constexpr verify_mode verify_mode_in(const settings& s, role r) noexcept {
+    if (r == role::client)
+        return s.verify_mode == verify_mode::none ? verify_mode::none : verify_mode::required;
+    return s.protocol == protocol::tls && !s.verify_mode_given ? verify_mode::none : s.verify_mode;
 }
 
 /// connection_options are what one connection is told on top of its context's settings.

@@ -38,14 +38,20 @@ enum class direction : unsigned char { read, write };
 /// where it would otherwise return errc::want_read or errc::want_write.
 /// `start_operation()` gives a deadline for the operation that begins now (its type is the
 /// transport's own); `wait(direction, deadline)` returns no error when the transport is ready,
-/// errc::timed_out at the deadline, and errc::want_read or errc::want_write at once for a
-/// transport that is set not to wait.
+/// errc::timed_out once the deadline has passed, ready or not, and errc::want_read or
+/// errc::want_write at once for a transport that is set not to wait.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& t, direction d) {
     { t.wait(d, t.start_operation()) } noexcept -> std::same_as<std::error_code>;
 };
 
 namespace detail {
+
+// What basic_context::wrap makes a server of: see listener.hpp.
+template <class L>
+concept listening = requires(L& l, std::error_code& ec) {
+    { l.try_accept(ec) } noexcept;
+};
 
 // The transport inside a stream that owns it (`T`) or refers to one (`T&`).
 template <class T>
