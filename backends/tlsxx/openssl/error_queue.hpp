@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// OpenSSL's error queue belongs to the application as much as to us: what lies in it when we are
+// called lies in it afterwards, and nothing of ours stays.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <tlsxx/detail/fixed_string.hpp>
+#include <tlsxx/detail/guard.hpp>
+#include <tlsxx/error_info.hpp>
+
+#include <tlsxx/openssl/engine.hpp>
+
+namespace tlsxx {
+inline namespace v0 {
+namespace openssl {
+namespace detail {
+
+// libssl 3.2 and newer put this entry, which says nothing, on top of the record layer's own.
+inline constexpr int record_layer_failure = 313;
+
+// Entries taken out of the queue, oldest first. Marks are lost: libssl clears the queue in places
+// despite them, so there is no way to keep them.
+class set_aside_errors {
+public:
+    // Takes everything that is in the queue now.
+    void take() noexcept {
+        const bool complete = tlsxx::detail::enough_memory_for([this] {
+            entries_.reserve(16);
+            for (entry next; next.pop();)
+                entries_.push_back(std::move(next));
+        });
+        if (!complete)
+            ::ERR_clear_error();
+    }
+    // Puts everything back, behind what is in the queue now.
+    void put_back() noexcept {
+        for (const entry& e : entries_)
+            e.push();
+        entries_.clear();
+    }
+    bool empty() const noexcept { return entries_.empty(); }
+
+    // Takes the newest run of libssl's entries out: what a failed call has left on top of older
+    // ones. Gives the one that says why; 0 if there is no such run.
+    unsigned long drop_newest_run() noexcept {
+        unsigned long reason = 0;
+        while (!entries_.empty() && ERR_GET_LIB(entries_.back().code) == ERR_LIB_SSL) {
+            if (reason == 0 || ERR_GET_REASON(reason) == record_layer_failure)
+                reason = entries_.back().code;
+            entries_.pop_back();
+        }
+        return reason;
+    }
+
+private:
+    struct entry {
+        unsigned long code = 0;
+        int line = 0;
+        std::string file;
+        std::string function;
+        std::string data;
+
+        bool pop() {
+            const char* file_name = nullptr;
+            const char* function_name = nullptr;
+            const char* text = nullptr;
+            int flags = 0;
+            code = ::ERR_get_error_all(&file_name, &line, &function_name, &text, &flags);
+            if (code == 0)
+                return false;
+            file = file_name ? file_name : "";
+            function = function_name ? function_name : "";
+            data = text && (flags & ERR_TXT_STRING) != 0 ? text : "";
+            return true;
+        }
+        void push() const noexcept {
+            ::ERR_new();
+            ::ERR_set_debug(file.c_str(), line, function.c_str());
+            if (data.empty())
+                ::ERR_set_error(ERR_GET_LIB(code), ERR_GET_REASON(code), nullptr);
+            else
+                ::ERR_set_error(ERR_GET_LIB(code), ERR_GET_REASON(code), "%s", data.c_str());
+        }
+    };
+
+    std::vector<entry> entries_;
+};
+
+// For the length of a scope the queue is ours: empty at its begin, and the application's again at
+// its end.
+class own_error_queue {
+public:
+    own_error_queue() noexcept {
+        if (::ERR_peek_error() != 0)
+            application_.take();
+    }
+    ~own_error_queue() {
+        if (::ERR_peek_error() != 0)
+            ::ERR_clear_error();
+        if (!application_.empty())
+            application_.put_back();
+    }
+    own_error_queue(const own_error_queue&) = delete;
+    own_error_queue& operator=(const own_error_queue&) = delete;
+
+private:
+    set_aside_errors application_;
+};
+
+// The entry that says why a call into libssl has failed: the newest of libssl, the newest of all if
+// there is none. Empties the queue; 0 if it was empty.
+inline unsigned long take_reason() noexcept {
+    unsigned long reason = 0;
+    bool from_ssl = false;
+    while (const unsigned long code = ::ERR_get_error()) {
+        const bool ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
+        if (ssl && from_ssl && ERR_GET_REASON(code) == record_layer_failure)
+            continue;
+        if (ssl || !from_ssl)
+            reason = code;
+        from_ssl = from_ssl || ssl;
+    }
+    return reason;
+}
+
+// The entry that says why parsing has failed: the oldest, on which the others follow. Shows every
+// entry to `see`, and empties the queue; 0 if it was empty.
+template <class See>
+unsigned long take_first_reason(See see) noexcept {
+    unsigned long reason = 0;
+    while (const unsigned long code = ::ERR_get_error()) {
+        see(code);
+        if (reason == 0)
+            reason = code;
+    }
+    return reason;
+}
+
+// The library's name as the constants ERR_LIB_* have it.
+constexpr std::string_view library_name(int library) noexcept {
+    switch (library) {
+    case ERR_LIB_SYS: return "SYS";
+    case ERR_LIB_BN: return "BN";
+    case ERR_LIB_RSA: return "RSA";
+    case ERR_LIB_DH: return "DH";
+    case ERR_LIB_EVP: return "EVP";
+    case ERR_LIB_BUF: return "BUF";
+    case ERR_LIB_OBJ: return "OBJ";
+    case ERR_LIB_PEM: return "PEM";
+    case ERR_LIB_DSA: return "DSA";
+    case ERR_LIB_X509: return "X509";
+    case ERR_LIB_ASN1: return "ASN1";
+    case ERR_LIB_CONF: return "CONF";
+    case ERR_LIB_CRYPTO: return "CRYPTO";
+    case ERR_LIB_EC: return "EC";
+    case ERR_LIB_SSL: return "SSL";
+    case ERR_LIB_BIO: return "BIO";
+    case ERR_LIB_PKCS7: return "PKCS7";
+    case ERR_LIB_X509V3: return "X509V3";
+    case ERR_LIB_PKCS12: return "PKCS12";
+    case ERR_LIB_RAND: return "RAND";
+    case ERR_LIB_DSO: return "DSO";
+    case ERR_LIB_OSSL_STORE: return "OSSL_STORE";
+    case ERR_LIB_PROP: return "PROP";
+    case ERR_LIB_PROV: return "PROV";
+    case ERR_LIB_OSSL_ENCODER: return "OSSL_ENCODER";
+    case ERR_LIB_OSSL_DECODER: return "OSSL_DECODER";
+    default: return "OTHER";
+    }
+}
+
+using reason_text = tlsxx::detail::fixed_string<64>;
+
+// The reason's mnemonic: OpenSSL's text is its macro's name in small letters. The exception are
+// alerts, whose texts (not macros) say "ssl/tls" since 3.2.
+inline reason_text reason_name(unsigned long code) noexcept {
+    const char* const found = ::ERR_reason_error_string(code);
+    if (!found) {
+        reason_text number{"REASON_"};
+        number.append_number(ERR_GET_REASON(code));
+        return number;
+    }
+    std::string_view text{found};
+    reason_text name;
+    constexpr std::string_view new_alert = "ssl/tls alert ";
+    if (text.starts_with(new_alert)) {
+        text.remove_prefix(new_alert.size());
+        name += "SSLV3_ALERT_";
+    }
+    for (const char c : text) {
+        const bool lower = c >= 'a' && c <= 'z';
+        const bool plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        const char shown = lower ? static_cast<char>(c - 'a' + 'A') : plain ? c : '_';
+        name += std::string_view{&shown, 1};
+    }
+    return name;
+}
+
+// Puts OpenSSL's words for `code` into `error`; 0 leaves it alone.
+inline void describe(unsigned long code, error_info& error) noexcept {
+    if (code == 0)
+        return;
+    error.set_engine(library_name(ERR_GET_LIB(code)), reason_name(code),
+                     static_cast<long>(code));
+}
+
+// Fills `error` after a call outside a connection has failed: `code`, or not_enough_memory where
+// that is why, and OpenSSL's words for `reason`. Always false.
+inline bool report(errc code, unsigned long reason, error_info& error) noexcept {
+    error.set_code(ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE ? errc::not_enough_memory : code);
+    describe(reason, error);
+    return false;
+}
+
+} // namespace detail
+} // namespace openssl
+} // namespace v0
+} // namespace tlsxx

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The library's defaults (IANA numbers) as the lists that OpenSSL takes. What the linked OpenSSL
+// lacks is left out; it is asked once per process.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <tlsxx/constants.hpp>
+#include <tlsxx/defaults.hpp>
+#include <tlsxx/detail/guard.hpp>
+#include <tlsxx/suites.hpp>
+
+#include <tlsxx/openssl/engine.hpp>
+#include <tlsxx/openssl/error_queue.hpp>
+
+namespace tlsxx {
+inline namespace v0 {
+namespace openssl {
+namespace detail {
+
+struct iana_name {
+    std::uint16_t id;
+    std::string_view name;
+};
+
+inline constexpr std::array<iana_name, 8> group_names{{
+    {0x11EC, "X25519MLKEM768"},
+    {0x001D, "x25519"},
+    {0x0017, "secp256r1"},
+    {0x001E, "x448"},
+    {0x0018, "secp384r1"},
+    {0x0019, "secp521r1"},
+    {0x0100, "ffdhe2048"},
+    {0x0101, "ffdhe3072"},
+}};
+
+inline constexpr std::array<iana_name, 22> signature_algorithm_names{{
+    {0x0905, "mldsa65"},
+    {0x0906, "mldsa87"},
+    {0x0904, "mldsa44"},
+    {0x0403, "ecdsa_secp256r1_sha256"},
+    {0x0503, "ecdsa_secp384r1_sha384"},
+    {0x0603, "ecdsa_secp521r1_sha512"},
+    {0x0807, "ed25519"},
+    {0x0808, "ed448"},
+    {0x081A, "ecdsa_brainpoolP256r1tls13_sha256"},
+    {0x081B, "ecdsa_brainpoolP384r1tls13_sha384"},
+    {0x081C, "ecdsa_brainpoolP512r1tls13_sha512"},
+    {0x0809, "rsa_pss_pss_sha256"},
+    {0x080A, "rsa_pss_pss_sha384"},
+    {0x080B, "rsa_pss_pss_sha512"},
+    {0x0804, "rsa_pss_rsae_sha256"},
+    {0x0805, "rsa_pss_rsae_sha384"},
+    {0x0806, "rsa_pss_rsae_sha512"},
+    {0x0401, "rsa_pkcs1_sha256"},
+    {0x0501, "rsa_pkcs1_sha384"},
+    {0x0601, "rsa_pkcs1_sha512"},
+    {0x0303, "ecdsa_sha224"},
+    {0x0301, "rsa_pkcs1_sha224"},
+}};
+
+template <std::size_t N>
+constexpr std::string_view name_of(const std::array<iana_name, N>& names, std::uint16_t id) {
+    for (const iana_name& entry : names)
+        if (entry.id == id)
+            return entry.name;
+    return {};
+}
+
+template <std::size_t N, std::size_t M>
+constexpr bool names_all(const std::array<iana_name, N>& names,
+                         const std::array<std::uint16_t, M>& ids) {
+    for (const std::uint16_t id : ids)
+        if (name_of(names, id).empty())
+            return false;
+    return true;
+}
+static_assert(names_all(group_names, defaults::groups));
+static_assert(names_all(signature_algorithm_names, defaults::signature_algorithms));
+
+// Since 3.5 a list says for which groups the client sends key shares (`*`), and parts groups of
+// equal rank (`/`): without that it would send one share, of the hybrid group, and pay a round trip
+// with every server that lacks it. The parts are those of OpenSSL 3.5's own default.
+constexpr std::string_view joint_before(std::uint16_t group) noexcept {
+    switch (group) {
+    case 0x001D: // x25519
+    case 0x001E: // x448
+    case 0x0100: // ffdhe2048
+        return "/";
+    default: return ":";
+    }
+}
+constexpr bool has_key_share(std::uint16_t group) noexcept {
+    return group == 0x11EC || group == 0x001D;
+}
+
+struct default_lists {
+    std::string suites_tls_1_2;
+    std::string suites_tls_1_3;
+    std::string groups;
+    std::string signature_algorithms;
+};
+
+template <std::size_t N>
+std::string suite_list(const std::array<std::uint16_t, N>& ids) {
+    std::string list;
+    for (const std::uint16_t id : ids)
+        if (const cipher_info* suite = find_suite(id))
+            list.append(list.empty() ? "" : ":").append(suite->name);
+    return list;
+}
+
+inline std::string group_list(::SSL_CTX* scratch) {
+    const auto accepts = [scratch](const std::string& list) {
+        return ::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_GROUPS_LIST, 0,
+                              const_cast<char*>(list.c_str())) == 1;
+    };
+    const bool marks = accepts("*x25519/secp256r1");
+    std::string list;
+    for (const std::uint16_t id : defaults::groups) {
+        const std::string name{name_of(group_names, id)};
+        if (!accepts(name))
+            continue;
+        if (!list.empty())
+            list += marks ? joint_before(id) : ":";
+        if (marks && has_key_share(id))
+            list += '*';
+        list += name;
+    }
+    return list;
+}
+
+inline std::string signature_algorithm_list(::SSL_CTX* scratch) {
+    std::string list;
+    for (const std::uint16_t id : defaults::signature_algorithms) {
+        const std::string name{name_of(signature_algorithm_names, id)};
+        if (::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_SIGALGS_LIST, 0,
+                           const_cast<char*>(name.c_str())) == 1)
+            list.append(list.empty() ? "" : ":").append(name);
+    }
+    return list;
+}
+
+// The lists for the linked OpenSSL. Empty ones if there was no memory to make them.
+inline const default_lists& linked_defaults() {
+    static const default_lists lists = [] {
+        default_lists made;
+        const own_error_queue queue;
+        const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
+        if (scratch) {
+            made.suites_tls_1_2 = suite_list(defaults::suites_tls_1_2);
+            made.suites_tls_1_3 = suite_list(defaults::suites_tls_1_3);
+            made.groups = group_list(scratch.get());
+            made.signature_algorithms = signature_algorithm_list(scratch.get());
+        }
+        return made;
+    }();
+    return lists;
+}
+
+// True if the linked OpenSSL was built with this version. One that is built may still be out of
+// reach at the security level: TLS 1.1 and older need level 0.
+inline bool is_built_with(tls_version version) noexcept {
+    const auto build = [] {
+        unsigned found = 0;
+        const own_error_queue queue;
+        const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
+        for (int wire = SSL3_VERSION; scratch && wire <= TLS1_3_VERSION; ++wire) {
+            ::SSL_CTX_ctrl(scratch.get(), SSL_CTRL_SET_MIN_PROTO_VERSION, 0, nullptr);
+            if (::SSL_CTX_ctrl(scratch.get(), SSL_CTRL_SET_MAX_PROTO_VERSION, wire, nullptr) == 1 &&
+                ::SSL_CTX_ctrl(scratch.get(), SSL_CTRL_SET_MIN_PROTO_VERSION, wire, nullptr) == 1)
+                found |= 1U << (wire - SSL3_VERSION);
+        }
+        return found;
+    };
+    static const unsigned built = build();
+    const int wire = static_cast<int>(version);
+    return wire >= SSL3_VERSION && wire <= TLS1_3_VERSION &&
+           (built >> (wire - SSL3_VERSION) & 1U) != 0;
+}
+
+} // namespace detail
+} // namespace openssl
+} // namespace v0
+} // namespace tlsxx
