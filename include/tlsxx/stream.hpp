@@ -27,6 +27,8 @@ inline namespace v0 {
 
 template <backend Backend>
 class basic_context;
+template <backend Backend, class Listener>
+class basic_listener;
 
 /// unwrapped is what `unwrap` gives back: the transport, and the bytes that had been read from it
 /// past the peer's close_notify.
@@ -218,6 +220,8 @@ public:
 
 private:
     friend class basic_context<Backend>;
+    template <backend B, class Listener>
+    friend class basic_listener;
     using configuration_box = detail::shared_box<typename Backend::configuration>;
     using operation = detail::operation<std::remove_reference_t<Transport>>;
 
@@ -239,17 +243,18 @@ private:
     void report(errc code, std::error_code& ec) noexcept { report(error_info{code}, ec); }
 
 #if defined(__cpp_exceptions)
+    [[noreturn]] void raise() const { detail::raise(last_error(), &verification()); }
     template <class Call>
     auto checked(Call&& call) {
         std::error_code ec;
         if constexpr (std::is_void_v<decltype(call(ec))>) {
             call(ec);
             if (ec)
-                detail::raise(last_error(), &verification());
+                raise();
         } else {
             auto result = call(ec);
             if (ec)
-                detail::raise(last_error(), &verification());
+                raise();
             return result;
         }
     }
