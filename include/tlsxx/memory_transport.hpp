@@ -41,9 +41,8 @@ public:
         // Moves what is held only when at least as much has been dropped: linear on the whole.
         if (begin_ != 0 && begin_ >= size())
             compact();
-        return enough_memory_for([&] {
-            bytes_.append(reinterpret_cast<const char*>(more.data()), more.size());
-        });
+        return enough_memory_for(
+            [&] { bytes_.append(reinterpret_cast<const char*>(more.data()), more.size()); });
     }
     void drop(std::size_t n) noexcept {
         begin_ += n < size() ? n : size();

@@ -21,6 +21,9 @@
 
 namespace tlsxx {
 inline namespace v0 {
+namespace detail {
+struct socket_maker;
+}
 
 /// socket_transport is a connected stream socket, TCP or Unix, which it owns: the destructor closes
 /// it. tlsxx::connect and socket_listener make it; a socket from elsewhere is adopted.
@@ -51,13 +54,12 @@ public:
             timeout_ = std::chrono::milliseconds::zero();
     }
     socket_transport(socket_transport&& other) noexcept
-        : handle_{std::exchange(other.handle_, detail::invalid_socket)},
-          timeout_{std::exchange(other.timeout_, no_timeout)} {}
+        : handle_{other.release()}, timeout_{other.timeout_} {}
     socket_transport& operator=(socket_transport&& other) noexcept {
         if (this != &other) {
             close();
-            handle_ = std::exchange(other.handle_, detail::invalid_socket);
-            timeout_ = std::exchange(other.timeout_, no_timeout);
+            handle_ = other.release();
+            timeout_ = other.timeout_;
         }
         return *this;
     }
@@ -154,7 +156,7 @@ public:
 #endif
 
 private:
-    friend struct detail::socket_maker;
+    friend struct detail::socket_maker; // for sockets whose mode is known
     socket_transport(native_handle_type handle, std::chrono::milliseconds timeout) noexcept
         : handle_{handle}, timeout_{timeout} {}
 
@@ -210,17 +212,6 @@ inline void socket_transport::set_timeout(std::chrono::milliseconds timeout,
     if (!ec)
         timeout_ = timeout;
 }
-
-namespace detail {
-
-// Makes transports of sockets whose mode is known.
-struct socket_maker {
-    static socket_transport make(socket_handle handle, std::chrono::milliseconds timeout) noexcept {
-        return {handle, timeout};
-    }
-};
-
-} // namespace detail
 
 } // namespace v0
 } // namespace tlsxx

@@ -28,8 +28,6 @@ struct socket_endpoint {
 
 namespace detail {
 
-struct socket_maker;
-
 // Room for an address of any family.
 struct socket_address {
     ::sockaddr_storage storage{};
@@ -47,6 +45,22 @@ inline std::uint16_t socket_port(const socket_address& address) noexcept {
     if (address.family() == AF_INET)
         return ::ntohs(reinterpret_cast<const ::sockaddr_in*>(&address.storage)->sin_port);
     return 0;
+}
+
+inline void socket_set_port(socket_address& address, std::uint16_t port) noexcept {
+    if (address.family() == AF_INET6)
+        reinterpret_cast<::sockaddr_in6*>(&address.storage)->sin6_port = ::htons(port);
+    else if (address.family() == AF_INET)
+        reinterpret_cast<::sockaddr_in*>(&address.storage)->sin_port = ::htons(port);
+}
+
+// The address of every interface.
+inline socket_address any_address(int family, std::uint16_t port) noexcept {
+    socket_address address;
+    address.storage.ss_family = static_cast<decltype(address.storage.ss_family)>(family);
+    address.size = family == AF_INET6 ? sizeof(::sockaddr_in6) : sizeof(::sockaddr_in);
+    socket_set_port(address, port);
+    return address;
 }
 
 // The numeric address, or a Unix socket's path.
@@ -82,6 +96,13 @@ inline socket_endpoint to_endpoint(const socket_address& address, std::error_cod
     return endpoint;
 }
 
+inline socket_address socket_local_address(socket_handle handle) noexcept {
+    socket_address address;
+    address.size = sizeof address.storage;
+    if (::getsockname(handle, address.get(), &address.size) != 0)
+        return {};
+    return address;
+}
 inline socket_endpoint socket_local_endpoint(socket_handle handle, std::error_code& ec) noexcept {
     socket_address address;
     address.size = sizeof address.storage;
@@ -111,8 +132,7 @@ inline std::error_code make_unix_address(std::string_view path, socket_address& 
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
     std::memcpy(&out.storage, &address, sizeof address);
-    out.size =
-        static_cast<::socklen_t>(offsetof(::sockaddr_un, sun_path) + path.size() + 1);
+    out.size = static_cast<::socklen_t>(offsetof(::sockaddr_un, sun_path) + path.size() + 1);
     return {};
 }
 

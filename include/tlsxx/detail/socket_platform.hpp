@@ -8,13 +8,9 @@
 #include <span>
 #include <system_error>
 
-#if defined(_WIN32)
-#include <tlsxx/detail/socket_winsock.hpp>
-#else
-#include <tlsxx/detail/socket_posix.hpp>
-#endif
-
 #include <tlsxx/deadline.hpp>
+#include <tlsxx/detail/socket_posix.hpp>
+#include <tlsxx/detail/socket_winsock.hpp>
 #include <tlsxx/errc.hpp>
 #include <tlsxx/transport.hpp>
 
@@ -29,15 +25,12 @@ inline socket_poll_entry make_poll_entry(socket_handle handle, direction wanted)
     return entry;
 }
 
-// Waits until one of the entries is ready: no error then, errc::timed_out at the deadline. A signal
-// does not end the wait, and does not prolong it. A deadline that has passed is the end even if
-// something is ready: else a peer that always has one more byte would hold an operation for ever.
+// Waits until one of the entries is ready: no error then, errc::timed_out if none is at the
+// deadline. A signal does not end the wait, and does not prolong it.
 inline std::error_code socket_wait(std::span<socket_poll_entry> entries, deadline until) noexcept {
     for (;;) {
         const std::chrono::milliseconds left = until.remaining();
-        if (left.count() == 0)
-            return make_error_code(errc::timed_out);
-        const int milliseconds = left == no_timeout         ? -1
+        const int milliseconds = left == no_timeout       ? -1
                                  : left.count() > INT_MAX ? INT_MAX
                                                           : static_cast<int>(left.count());
         const int ready = socket_poll(entries, milliseconds);
@@ -45,14 +38,20 @@ inline std::error_code socket_wait(std::span<socket_poll_entry> entries, deadlin
             return {};
         if (ready < 0 && !socket_interrupted())
             return last_socket_error();
+        if (until.passed())
+            return make_error_code(errc::timed_out);
     }
 }
 
+// Here a deadline that has passed is the end even if the socket is ready: else a peer that always
+// has one more byte would hold an operation for ever.
 inline std::error_code socket_wait(socket_handle handle, direction wanted,
                                    deadline until) noexcept {
     // The system ignores an entry without a descriptor, and would wait for ever.
     if (handle == invalid_socket)
         return socket_code(socket_bad_handle);
+    if (until.passed())
+        return make_error_code(errc::timed_out);
     socket_poll_entry entry = make_poll_entry(handle, wanted);
     if (const std::error_code ec = socket_wait(std::span{&entry, 1}, until))
         return ec;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What sockets need of a POSIX system. detail/socket_winsock.hpp has the same functions.
+// What sockets need of a POSIX system. detail/socket_winsock.hpp has the same functions; each is
+// empty on the other's systems.
+
+#if !defined(_WIN32)
 
 #include <cerrno>
 #include <cstddef>
@@ -32,15 +35,23 @@ using socket_poll_entry = ::pollfd;
 inline constexpr socket_handle invalid_socket = -1;
 inline constexpr int socket_bad_handle = EBADF;
 
-inline std::error_code socket_code(int value) noexcept { return {value, std::system_category()}; }
-inline std::error_code last_socket_error() noexcept { return socket_code(errno); }
-inline bool socket_interrupted() noexcept { return errno == EINTR; }
+inline std::error_code socket_code(int value) noexcept {
+    return {value, std::system_category()};
+}
+inline std::error_code last_socket_error() noexcept {
+    return socket_code(errno);
+}
+inline bool socket_interrupted() noexcept {
+    return errno == EINTR;
+}
 // Two names of one number on most systems.
 inline bool socket_would_block() noexcept {
     const int e = errno;
     return e == EAGAIN || e == EWOULDBLOCK;
 }
-inline std::error_code socket_startup() noexcept { return {}; }
+inline std::error_code socket_startup() noexcept {
+    return {};
+}
 
 #if defined(MSG_NOSIGNAL)
 inline constexpr int socket_send_flags = MSG_NOSIGNAL;
@@ -59,7 +70,9 @@ inline void socket_no_sigpipe(socket_handle) noexcept {}
 #endif
 
 // Not repeated after EINTR: the descriptor is gone by then, and may be another thread's already.
-inline void socket_close(socket_handle handle) noexcept { ::close(handle); }
+inline void socket_close(socket_handle handle) noexcept {
+    ::close(handle);
+}
 
 inline io_result socket_receive(socket_handle handle, std::span<std::byte> buffer) noexcept {
     for (;;) {
@@ -148,15 +161,15 @@ inline bool socket_accept_again() noexcept {
     }
 }
 
-// Begins to connect a non-blocking socket: errc::want_write while it goes on. An interrupted call
-// goes on too. (A Unix socket with a full backlog says EAGAIN: there the caller tries again.)
+// Begins to connect a non-blocking socket: errc::want_write while it goes on, as it does after a
+// signal. errc::want_read: a Unix listener's backlog is full, try again later.
 inline std::error_code socket_connect(socket_handle handle, const ::sockaddr* address,
                                       ::socklen_t size) noexcept {
     if (::connect(handle, address, size) == 0)
         return {};
     if (errno == EINPROGRESS || errno == EINTR)
         return make_error_code(errc::want_write);
-    return last_socket_error();
+    return errno == EAGAIN ? make_error_code(errc::want_read) : last_socket_error();
 }
 inline std::error_code socket_take_error(socket_handle handle) noexcept {
     int value = 0;
@@ -211,3 +224,5 @@ inline std::string_view resolver_message(int result, std::span<char>) noexcept {
 } // namespace detail
 } // namespace v0
 } // namespace tlsxx
+
+#endif

@@ -4,6 +4,8 @@
 // What sockets need of Windows. detail/socket_posix.hpp has the same functions. These headers of
 // the system bring its macros along, `min` and `max` unless the program has set NOMINMAX.
 
+#if defined(_WIN32)
+
 #include <climits>
 #include <cstddef>
 #include <span>
@@ -12,6 +14,7 @@
 
 #include <winsock2.h>
 #include <ws2tcpip.h>
+
 #include <afunix.h>
 
 #include <tlsxx/errc.hpp>
@@ -30,10 +33,18 @@ using socket_poll_entry = ::WSAPOLLFD;
 inline constexpr socket_handle invalid_socket = static_cast<socket_handle>(-1);
 inline constexpr int socket_bad_handle = WSAENOTSOCK;
 
-inline std::error_code socket_code(int value) noexcept { return {value, std::system_category()}; }
-inline std::error_code last_socket_error() noexcept { return socket_code(::WSAGetLastError()); }
-inline bool socket_interrupted() noexcept { return ::WSAGetLastError() == WSAEINTR; }
-inline bool socket_would_block() noexcept { return ::WSAGetLastError() == WSAEWOULDBLOCK; }
+inline std::error_code socket_code(int value) noexcept {
+    return {value, std::system_category()};
+}
+inline std::error_code last_socket_error() noexcept {
+    return socket_code(::WSAGetLastError());
+}
+inline bool socket_interrupted() noexcept {
+    return ::WSAGetLastError() == WSAEINTR;
+}
+inline bool socket_would_block() noexcept {
+    return ::WSAGetLastError() == WSAEWOULDBLOCK;
+}
 
 // Once per process, never undone: sockets may outlive every object that could do so.
 inline std::error_code socket_startup() noexcept {
@@ -45,15 +56,17 @@ inline std::error_code socket_startup() noexcept {
 }
 
 inline void socket_no_sigpipe(socket_handle) noexcept {}
-inline void socket_close(socket_handle handle) noexcept { ::closesocket(handle); }
+inline void socket_close(socket_handle handle) noexcept {
+    ::closesocket(handle);
+}
 
 inline int socket_length(std::size_t size) noexcept {
     return size < static_cast<std::size_t>(INT_MAX) ? static_cast<int>(size) : INT_MAX;
 }
 
 inline io_result socket_receive(socket_handle handle, std::span<std::byte> buffer) noexcept {
-    const int n = ::recv(handle, reinterpret_cast<char*>(buffer.data()),
-                         socket_length(buffer.size()), 0);
+    const int n =
+        ::recv(handle, reinterpret_cast<char*>(buffer.data()), socket_length(buffer.size()), 0);
     if (n > 0)
         return {static_cast<std::size_t>(n), {}};
     if (n == 0)
@@ -62,8 +75,8 @@ inline io_result socket_receive(socket_handle handle, std::span<std::byte> buffe
 }
 
 inline io_result socket_send(socket_handle handle, std::span<const std::byte> bytes) noexcept {
-    const int n = ::send(handle, reinterpret_cast<const char*>(bytes.data()),
-                         socket_length(bytes.size()), 0);
+    const int n =
+        ::send(handle, reinterpret_cast<const char*>(bytes.data()), socket_length(bytes.size()), 0);
     if (n >= 0)
         return {static_cast<std::size_t>(n), {}};
     return {0, socket_would_block() ? make_error_code(errc::want_write) : last_socket_error()};
@@ -80,11 +93,13 @@ inline std::error_code socket_set_blocking(socket_handle handle, bool blocking) 
     return result == 0 ? std::error_code{} : last_socket_error();
 }
 // Windows can't tell; a new socket blocks.
-inline bool socket_is_blocking(socket_handle) noexcept { return true; }
+inline bool socket_is_blocking(socket_handle) noexcept {
+    return true;
+}
 
 inline socket_handle socket_open(int family, int type) noexcept {
-    const socket_handle handle = ::WSASocketW(family, type, 0, nullptr, 0,
-                                              WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    const socket_handle handle =
+        ::WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (handle != invalid_socket)
         socket_set_blocking(handle, false);
     return handle;
@@ -97,7 +112,9 @@ inline socket_handle socket_accept_one(socket_handle listener, bool blocking) no
     }
     return handle;
 }
-inline bool socket_accept_again() noexcept { return ::WSAGetLastError() == WSAECONNRESET; }
+inline bool socket_accept_again() noexcept {
+    return ::WSAGetLastError() == WSAECONNRESET;
+}
 
 inline std::error_code socket_connect(socket_handle handle, const ::sockaddr* address,
                                       ::socklen_t size) noexcept {
@@ -106,8 +123,8 @@ inline std::error_code socket_connect(socket_handle handle, const ::sockaddr* ad
     return socket_would_block() ? make_error_code(errc::want_write) : last_socket_error();
 }
 inline bool socket_set_option(socket_handle handle, int level, int name, int value) noexcept {
-    return ::setsockopt(handle, level, name, reinterpret_cast<const char*>(&value),
-                        sizeof value) == 0;
+    return ::setsockopt(handle, level, name, reinterpret_cast<const char*>(&value), sizeof value) ==
+           0;
 }
 inline std::error_code socket_take_error(socket_handle handle) noexcept {
     int value = 0;
@@ -126,7 +143,9 @@ inline bool socket_set_reuse(socket_handle handle) noexcept {
 }
 
 struct socket_file {};
-inline socket_file socket_file_at(const char*) noexcept { return {}; }
+inline socket_file socket_file_at(const char*) noexcept {
+    return {};
+}
 inline void socket_remove_file(const char* path, const socket_file&) noexcept {
     ::DeleteFileA(path);
 }
@@ -147,3 +166,5 @@ inline std::string_view resolver_message(int result, std::span<char> buffer) noe
 } // namespace detail
 } // namespace v0
 } // namespace tlsxx
+
+#endif
