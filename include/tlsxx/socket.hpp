@@ -13,6 +13,7 @@
 #include <tlsxx/deadline.hpp>
 #include <tlsxx/detail/socket_connect.hpp>
 #include <tlsxx/error_info.hpp>
+#include <tlsxx/listener.hpp>
 #include <tlsxx/socket_listener.hpp>
 #include <tlsxx/socket_transport.hpp>
 
