@@ -93,10 +93,11 @@ concept knows_its_versions = requires(tls_version v) {
 /// that they belong together, and adds them; false if it can't, and then nothing has changed.
 template <class B>
 concept loads_identities = requires(typename B::configuration& c,
+                                    const typename B::configuration& in_force,
                                     const std::vector<byte_view>& chain,
                                     const private_key_source& key, error_info& error) {
     { B::add_identity(c, chain, key, error) } -> std::same_as<bool>;
-    { B::has_identity(c) } noexcept -> std::same_as<bool>;
+    { B::has_identity(in_force) } noexcept -> std::same_as<bool>;
 };
 
 /// loads_trust_anchors: `add_anchor` takes one certificate (DER) into a batch that is not yet part

@@ -37,7 +37,7 @@ private:
 template <class T>
 class transport_holder<T&> {
 public:
-    explicit transport_holder(T& transport) noexcept : transport_{&transport} {}
+    explicit transport_holder(T& transport) noexcept : transport_{std::addressof(transport)} {}
     T& get() const noexcept { return *transport_; }
     T& release() noexcept { return *transport_; }
 

@@ -106,7 +106,8 @@ class bound_transport {
 public:
     template <transport T>
     bound_transport(detail::wire& wire, T& transport) noexcept
-        : wire_{wire}, transport_{const_cast<void*>(static_cast<const void*>(&transport))},
+        : wire_{wire}, transport_{const_cast<void*>(static_cast<const void*>(
+                                              std::addressof(transport)))},
           read_{[](void* t, std::span<std::byte> buffer) noexcept {
               return static_cast<T*>(t)->read_some(buffer);
           }},

@@ -139,7 +139,8 @@ std::size_t basic_context<B>::load_default_certs(std::error_code& ec) noexcept {
             typename B::anchor_batch batch;
             detail::read_system_trust([&](byte_view der) {
                 error_info unusable;
-                skipped += B::add_anchor(batch, der, unusable) ? 0 : 1;
+                if (!B::add_anchor(batch, der, unusable))
+                    ++skipped;
             });
             return B::commit_anchors(c, batch, error);
         },
