@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// A certificate chain of one's own and its private key.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <tlsxx/backend.hpp>
+#include <tlsxx/error_info.hpp>
+#include <tlsxx/mbedtls/anchors.hpp>
+#include <tlsxx/mbedtls/engine.hpp>
+#include <tlsxx/mbedtls/failure.hpp>
+
+namespace tlsxx {
+inline namespace v0 {
+namespace mbedtls {
+namespace detail {
+
+// Not changed once made. Connections of several threads sign with the key: the engine locks it.
+struct identity {
+    owned_certificates chain;
+    owned_key key;
+};
+using shared_identity = std::shared_ptr<identity>;
+
+// Bytes that are wiped before their memory is given back.
+class wiped_bytes {
+public:
+    explicit wiped_bytes(byte_view bytes, bool terminated)
+        : bytes_(bytes.size() + (terminated ? 1 : 0)) {
+        std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+    }
+    wiped_bytes(const wiped_bytes&) = delete;
+    wiped_bytes& operator=(const wiped_bytes&) = delete;
+    ~wiped_bytes() { ::mbedtls_platform_zeroize(bytes_.data(), bytes_.size()); }
+    byte_view view() const noexcept { return bytes_; }
+
+private:
+    std::vector<std::byte> bytes_;
+};
+
+inline bool parse_chain(identity& made, const std::vector<byte_view>& chain, error_info& error) {
+    if (chain.empty()) {
+        error = error_info{errc::no_certificate_found};
+        return false;
+    }
+    std::size_t message = 0;
+    for (const byte_view der : chain) {
+        const int result = ::mbedtls_x509_crt_parse_der_with_ext_cb(
+            made.chain.get(), as_uchar(der), der.size(), 1, take_any_extension, nullptr);
+        if (result != 0)
+            return fail(error, lacks_algorithm(result) ? errc::not_supported : errc::bad_certificate,
+                        result, "Mbed TLS can't read this certificate");
+        message += der.size() + 5;
+    }
+    const ::mbedtls_x509_crt* parsed = made.chain.get();
+    for (const byte_view der : chain) {
+        if (parsed == nullptr || parsed->raw.len != der.size()) {
+            error = error_info{errc::bad_certificate, "bytes follow the certificate"};
+            return false;
+        }
+        parsed = parsed->next;
+    }
+    if (message + 16 > MBEDTLS_SSL_OUT_CONTENT_LEN) {
+        error = error_info{errc::not_supported, "Mbed TLS can't send a certificate chain this long"};
+        return false;
+    }
+    return true;
+}
+
+inline bool contains(byte_view bytes, std::string_view text) noexcept {
+    const auto same = [](std::byte b, char c) { return std::to_integer<char>(b) == c; };
+    return std::search(bytes.begin(), bytes.end(), text.begin(), text.end(), same) != bytes.end();
+}
+
+// What a key that the engine refused looks like.
+struct key_traits {
+    bool encrypted = false;
+    bool edwards = false; // Ed25519, Ed448: PKCS #8 with the OID 1.3.101.112 or 113
+};
+
+inline key_traits traits_of(const private_key_source& source) noexcept {
+    if (source.pem)
+        return {contains(source.bytes, "ENCRYPTED"), false};
+    x509::bytes outer;
+    x509::bytes first;
+    x509::bytes oid;
+    if (!x509::der::single(source.bytes, x509::der::tag::sequence, outer))
+        return {};
+    x509::der::reader in{outer};
+    if (in.next(x509::der::tag::sequence, first)) // PKCS #8 encrypted begins with an algorithm
+        return {true, false};
+    x509::bytes version;
+    if (!in.next(x509::der::tag::integer, version) || !in.next(x509::der::tag::sequence, first))
+        return {};
+    x509::der::reader algorithm{first};
+    return {false, algorithm.next(x509::der::tag::oid, oid) &&
+                       (x509::equal(oid, x509::oids::ed25519) ||
+                        x509::equal(oid, x509::oids::ed448))};
+}
+
+inline bool explain_key(int result, const private_key_source& source, error_info& error) noexcept {
+    const key_traits traits = traits_of(source);
+    const bool has_password = !source.password.empty();
+    if (traits.edwards)
+        return fail(error, errc::not_supported, result, "Mbed TLS has no Ed25519 or Ed448 keys");
+    switch (main_code(result)) {
+    case MBEDTLS_ERR_PK_PASSWORD_REQUIRED:
+    case MBEDTLS_ERR_PEM_PASSWORD_REQUIRED:
+        return fail(error, errc::password_required, result, {});
+    case MBEDTLS_ERR_PK_PASSWORD_MISMATCH:
+    case MBEDTLS_ERR_PEM_PASSWORD_MISMATCH:
+    case MBEDTLS_ERR_PKCS5_PASSWORD_MISMATCH:
+    case MBEDTLS_ERR_PKCS12_PASSWORD_MISMATCH:
+        return fail(error, errc::bad_password, result, {});
+    case MBEDTLS_ERR_PKCS5_FEATURE_UNAVAILABLE:
+    case MBEDTLS_ERR_PKCS12_FEATURE_UNAVAILABLE:
+    case MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG:
+    case MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE:
+        return fail(error, errc::not_supported, result,
+                    "Mbed TLS can't open a key encrypted in this way (scrypt, for one)");
+    default: break;
+    }
+    if (traits.encrypted && !has_password)
+        return fail(error, errc::password_required, result, {});
+    if (lacks_algorithm(result))
+        return fail(error, errc::not_supported, result,
+                    traits.encrypted ? "Mbed TLS lacks the key's algorithm or its encryption"
+                                     : "Mbed TLS lacks the key's algorithm or curve");
+    // A wrong password that leaves good padding by chance shows as a key that can't be read.
+    return fail(error, traits.encrypted ? errc::bad_password : errc::bad_private_key, result, {});
+}
+
+inline bool parse_key(identity& made, const private_key_source& source, error_info& error) {
+    const wiped_bytes copy{source.bytes, source.pem}; // the engine wants PEM with a NUL at its end
+    const auto password = std::as_bytes(std::span{source.password});
+    const int result = ::mbedtls_pk_parse_key(
+        made.key.get(), as_uchar(copy.view()), copy.view().size(),
+        password.empty() ? nullptr : as_uchar(password), password.size(), random_bytes, nullptr);
+    return result == 0 || explain_key(result, source, error);
+}
+
+// Parses a chain and its key and checks that they belong together; null if they don't.
+inline shared_identity make_identity(const std::vector<byte_view>& chain,
+                                     const private_key_source& key, error_info& error) {
+    auto made = std::make_shared<identity>();
+    if (!parse_chain(*made, chain, error) || !parse_key(*made, key, error))
+        return nullptr;
+    const int pair = ::mbedtls_pk_check_pair(&made->chain->pk, made->key.get(), random_bytes,
+                                             nullptr);
+    if (pair != 0) {
+        fail(error, errc::key_mismatch, pair, {});
+        return nullptr;
+    }
+    return made;
+}
+
+// True for two identities of which a connection could only ever use one: keys of the same kind.
+inline bool same_kind(const identity& a, const identity& b) noexcept {
+    const auto is_rsa = [](const identity& i) {
+        return ::mbedtls_pk_can_do(i.key.get(), MBEDTLS_PK_RSA) != 0;
+    };
+    return is_rsa(a) == is_rsa(b);
+}
+
+} // namespace detail
+} // namespace mbedtls
+} // namespace v0
+} // namespace tlsxx
