@@ -10,11 +10,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <tlsxx/backend.hpp>
+#include <tlsxx/context.hpp>
+#include <tlsxx/stream.hpp>
 #include <tlsxx/suites.hpp>
+#include <tlsxx/trust.hpp>
 
 #include <tlsxx/openssl/configuration.hpp>
 #include <tlsxx/openssl/connection.hpp>
@@ -221,6 +225,27 @@ struct backend {
 };
 
 static_assert(tlsxx::backend<backend>);
+
+/// context is the settings of many connections, on OpenSSL.
+using context = basic_context<backend>;
+/// stream is one connection over a `Transport`, or over one that it refers to (`Transport&`).
+template <class Transport>
+using stream = basic_stream<backend, Transport>;
+/// certificate is the same on every engine.
+using certificate = tlsxx::certificate;
+
+/// create_default_context is tlsxx::create_default_context on OpenSSL.
+inline context create_default_context(purpose whose, const trust& anchors, std::error_code& ec,
+                                      error_info* error = nullptr) noexcept {
+    return tlsxx::create_default_context<backend>(whose, anchors, ec, error);
+}
+
+#if defined(__cpp_exceptions)
+inline context create_default_context(purpose whose = purpose::server_auth,
+                                      const trust& anchors = {}) {
+    return tlsxx::create_default_context<backend>(whose, anchors);
+}
+#endif
 
 } // namespace openssl
 } // namespace v0

@@ -294,15 +294,24 @@ inline bool read_identity(const cert_chain& from, identity_material& out, error_
     return find_private_key(key, out, error);
 }
 
-// One's own certificate must be as strong as what is asked of a peer's, on every engine.
+// One's own certificates must be as strong as what is asked of a peer's, on every engine.
 inline void check_identity_strength(const identity_material& material, int security_level,
                                     error_info& error) {
-    const auto leaf = x509::certificate_view::parse(material.chain.front());
-    const verify_code code =
-        x509::check_key(leaf->public_key(), security_level, /*is_peer=*/true);
-    if (code != verify_code::ok) {
-        error = error_info{errc::key_too_weak, message(code)};
-        error.in(material.chain_place);
+    for (std::size_t i = 0; i != material.chain.size(); ++i) {
+        const auto certificate = x509::certificate_view::parse(material.chain[i]);
+        const bool weak_key = x509::check_key(certificate->public_key(), security_level, i == 0) !=
+                              verify_code::ok;
+        const bool weak_signature =
+            !certificate->self_issued() &&
+            x509::check_signature(certificate->signature_algorithm(), security_level) !=
+                verify_code::ok;
+        if (!weak_key && !weak_signature)
+            continue;
+        error = error_info{errc::key_too_weak, material.chain_place};
+        error << ": certificate " << static_cast<long long>(i + 1)
+              << (weak_key ? " has a key" : " is signed with a digest") << " below security level "
+              << security_level;
+        return;
     }
 }
 

@@ -336,6 +336,8 @@ void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noex
         info.set_code(wire_.write_error);
     else
         info.set_code(errc::stream_truncated);
+    if (info.code() == errc::verification_failed && B::verdict(connection_))
+        info << message(B::verdict(connection_)->code());
     op.bound.flush();
     give_up(info, ec);
 }
