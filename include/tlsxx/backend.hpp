@@ -131,8 +131,9 @@ concept handshakes = requires(typename B::connection& c, bound_transport& t) {
 };
 
 /// reads_and_writes: `read` gives decrypted bytes, at most one record's; `write` takes bytes, at
-/// least one unless it fails, and never blocks, since the bound transport takes all output. Neither
-/// is called with an empty span or before the handshake is done.
+/// least one if it succeeds. It never blocks on output, since the bound transport takes all of it,
+/// but may want input in the middle of a message after the handshake. Neither is called with an
+/// empty span or before the handshake is done.
 template <class B>
 concept reads_and_writes = requires(typename B::connection& c, bound_transport& t,
                                     std::span<std::byte> in, byte_view out) {

@@ -237,6 +237,7 @@ private:
     bool finish_close(operation& op, std::error_code& ec) noexcept;
     bool flush(operation& op, std::error_code& ec) noexcept;
     bool await(operation& op, direction d, std::error_code& ec) noexcept;
+    bool send_then_await_input(operation& op, std::error_code& ec) noexcept;
     void fail(operation& op, want why, std::error_code& ec) noexcept;
     void give_up(const error_info& info, std::error_code& ec) noexcept;
     void report(const error_info& info, std::error_code& ec) noexcept;

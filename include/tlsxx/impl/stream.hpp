@@ -252,9 +252,7 @@ std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> 
         case want::failed: fail(op, s.next, ec); return 0;
         case want::read: break;
         }
-        if (!wire_.output.empty())
-            op.bound.flush();
-        if (!await(op, direction::read, ec))
+        if (!send_then_await_input(op, ec))
             return 0;
     }
 }
@@ -272,7 +270,10 @@ std::size_t basic_stream<B, T>::write_record(operation& op, byte_view data,
         return 0;
     if (state_.sealed == 0) {
         op.bound.allow_output(data.size() + data.size() / 4);
-        const step s = B::write(connection_, op.bound, data);
+        step s;
+        while ((s = B::write(connection_, op.bound, data)).next == want::read)
+            if (!send_then_await_input(op, ec))
+                return 0;
         if (s.next != want::nothing)
             return fail(op, s.next, ec), 0;
         if (wire_.write_error)
@@ -293,8 +294,12 @@ bool basic_stream<B, T>::finish_close(operation& op, std::error_code& ec) noexce
     if (!wire_.output.empty() && !flush(op, ec))
         return false;
     if (!state_.close_sealed) {
-        if (B::close_notify(connection_, op.bound).next == want::failed)
-            return fail(op, want::failed, ec), false;
+        step s;
+        while ((s = B::close_notify(connection_, op.bound)).next == want::read)
+            if (!send_then_await_input(op, ec))
+                return false;
+        if (s.next != want::nothing)
+            return fail(op, s.next, ec), false;
         state_.close_sealed = true;
     }
     return flush(op, ec);
@@ -321,6 +326,16 @@ bool basic_stream<B, T>::await(operation& op, direction d, std::error_code& ec) 
     state_.last_code = ec;
     last_error_.reset();
     return false;
+}
+
+// For the engine that wants input: what it has written goes out first, as far as it can, since the
+// peer may wait for it.
+template <backend B, class T>
+    requires detail::held_transport<T>
+bool basic_stream<B, T>::send_then_await_input(operation& op, std::error_code& ec) noexcept {
+    if (!wire_.output.empty())
+        op.bound.flush();
+    return await(op, direction::read, ec);
 }
 
 // Ends the connection with the reason that lies deepest: the system's, the stream's, the engine's.
