@@ -74,6 +74,7 @@ public:
     bool may(key_usage_bit use) const noexcept {
         return !has(extension_kind::key_usage) || key_usage_.has(use);
     }
+    /// subject_alt_names gives nothing, and is not complete(), if there is no such extension.
     general_names subject_alt_names() const noexcept {
         return general_names(value(extension_kind::subject_alt_name));
     }
@@ -208,7 +209,6 @@ private:
         case extension_kind::key_usage: return read_key_usage(value, key_usage_);
         case extension_kind::ext_key_usage: return is_list_of_oids(value);
         case extension_kind::subject_alt_name: {
-            if (value.empty()) return false;
             general_names names(value);
             general_name ignored;
             while (names.next(ignored)) {

@@ -34,10 +34,10 @@ struct general_name {
 /// general_names walks over a GeneralNames value.
 class general_names {
 public:
-    /// `value` is the whole SEQUENCE; an empty span is an empty list.
+    /// `value` is the whole SEQUENCE.
     explicit general_names(bytes value) noexcept : in_(bytes{}) {
         bytes content;
-        if (!value.empty() && !der::single(value, der::tag::sequence, content)) malformed_ = true;
+        malformed_ = !der::single(value, der::tag::sequence, content);
         in_ = der::reader(content);
     }
 

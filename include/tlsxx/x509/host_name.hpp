@@ -213,28 +213,27 @@ inline verify_code match(const certificate_view& certificate, const reference_id
                          bool check_common_name) noexcept {
     const verify_code mismatch =
         host.is_ip() ? verify_code::ip_address_mismatch : verify_code::hostname_mismatch;
-    if (!host.matchable() || certificate.extensions_malformed()) return mismatch;
+    if (!host.matchable()) return mismatch;
     bool identified = false;
-    general_names names = certificate.subject_alt_names();
-    general_name entry;
-    while (names.next(entry)) {
-        if (entry.type == general_name_type::ip_address) {
+    bool matched = false;
+    if (certificate.has(extension_kind::subject_alt_name)) {
+        general_names names = certificate.subject_alt_names();
+        general_name entry;
+        while (names.next(entry)) {
+            const bool ip = entry.type == general_name_type::ip_address;
+            if (!ip && entry.type != general_name_type::dns_name) continue;
             identified = true;
-            if (host.is_ip() && equal(entry.content, host.address().data())) {
-                return verify_code::ok;
-            }
-        } else if (entry.type == general_name_type::dns_name) {
-            identified = true;
-            if (!host.is_ip() && dns_name_matches(detail::as_text(entry.content), host.name())) {
-                return verify_code::ok;
-            }
+            if (matched || ip != host.is_ip()) continue;
+            matched = ip ? equal(entry.content, host.address().data())
+                         : dns_name_matches(detail::as_text(entry.content), host.name());
         }
+        // Nothing in a malformed list counts, nor what would count if there were no list.
+        if (!names.complete()) return mismatch;
     }
-    if (check_common_name && !identified && !host.is_ip() &&
-        detail::common_name_matches(certificate, host)) {
-        return verify_code::ok;
+    if (check_common_name && !identified && !host.is_ip()) {
+        matched = detail::common_name_matches(certificate, host);
     }
-    return mismatch;
+    return matched ? verify_code::ok : mismatch;
 }
 
 } // namespace x509

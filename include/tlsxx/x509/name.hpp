@@ -16,8 +16,8 @@ namespace x509 {
 
 /// attribute is one type and value of a name.
 struct attribute {
-    bytes type;           ///< content of the OID
-    der::element value;   ///< mostly a string of one of several types
+    bytes type;         ///< content of the OID
+    der::element value; ///< mostly a string of one of several types
 };
 
 /// read_attribute takes one AttributeTypeAndValue out of a relative name.
@@ -34,7 +34,11 @@ inline bool read_attribute(der::reader& relative_name, attribute& out) noexcept 
 class name_reader {
 public:
     /// `name` is the whole SEQUENCE.
-    explicit name_reader(bytes name) noexcept : names_(content(name)), attributes_(bytes{}) {}
+    explicit name_reader(bytes name) noexcept : names_(bytes{}), attributes_(bytes{}) {
+        bytes content;
+        malformed_ = !der::single(name, der::tag::sequence, content);
+        names_ = der::reader(content);
+    }
 
     /// next gives one attribute; false after the last and where the name is malformed.
     bool next(attribute& out) noexcept {
@@ -43,25 +47,18 @@ public:
             if (!names_.more() || !names_.next(der::tag::set, relative)) return false;
             attributes_ = der::reader(relative);
         }
-        return read_attribute(attributes_, out);
+        malformed_ = malformed_ || !read_attribute(attributes_, out);
+        return !malformed_;
     }
     /// complete is true once `next` gave false because there was nothing left.
-    bool complete() const noexcept { return names_.at_end() && attributes_.at_end(); }
-
-private:
-    static der::reader content(bytes name) noexcept {
-        bytes inner;
-        der::reader in(name);
-        if (in.next(der::tag::sequence, inner) && in.at_end()) return der::reader(inner);
-        // A reader that has failed already: complete() must not become true.
-        der::element none;
-        der::reader failed(bytes{});
-        failed.next(none);
-        return failed;
+    bool complete() const noexcept {
+        return !malformed_ && names_.at_end() && attributes_.at_end();
     }
 
+private:
     der::reader names_;
     der::reader attributes_;
+    bool malformed_ = false;
 };
 
 /// is_name tells whether these bytes are one well-formed name and nothing else.

@@ -189,12 +189,13 @@ inline void check_chain(const policy& rules, std::span<const bytes> leaf_first, 
     const bool too_long = leaf_first.size() > length ||
                           intermediates > static_cast<std::size_t>(std::max(
                                               rules.max_intermediates, 0));
-    if (too_long) out.add(cert_chain_too_long, last);
-    if (anchored) {
+    if (too_long) {
+        out.add(cert_chain_too_long, last);
+    } else if (anchored) {
         if (!self_signed_top && !unreadable_top && !rules.partial_chain) {
             out.add(unable_to_get_issuer_cert, last);
         }
-    } else if (!named_already && !too_long) {
+    } else if (!named_already) {
         out.add(detail::unanchored_reason(self_signed_top, leaf_first.size()), last);
     }
 }
