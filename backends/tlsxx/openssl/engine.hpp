@@ -9,6 +9,7 @@
 #include <openssl/opensslv.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/proverr.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
@@ -36,7 +37,9 @@ struct release {
     void operator()(::EVP_PKEY* p) const noexcept { ::EVP_PKEY_free(p); }
     void operator()(::BIO* p) const noexcept { ::BIO_free(p); }
     void operator()(::BIO_METHOD* p) const noexcept { ::BIO_meth_free(p); }
+    // A list, not what is in it.
     void operator()(STACK_OF(X509) * p) const noexcept { sk_X509_free(p); }
+    void operator()(STACK_OF(SSL_CIPHER) * p) const noexcept { sk_SSL_CIPHER_free(p); }
 };
 
 template <class T>

@@ -46,19 +46,28 @@ public:
     }
     bool empty() const noexcept { return entries_.empty(); }
 
-    // Takes the newest run of libssl's entries out: what a failed call has left on top of older
-    // ones. Gives the one that says why; 0 if there is no such run.
+    // Takes out what a failed call has left on top of older entries: the newest run of libssl's, and
+    // the provider's below it if a record did not decrypt. Gives the one that says why; 0 if there
+    // is no such run.
     unsigned long drop_newest_run() noexcept {
         unsigned long reason = 0;
-        while (!entries_.empty() && ERR_GET_LIB(entries_.back().code) == ERR_LIB_SSL) {
+        while (ends_in(ERR_LIB_SSL)) {
             if (reason == 0 || ERR_GET_REASON(reason) == record_layer_failure)
                 reason = entries_.back().code;
             entries_.pop_back();
         }
+        if (ERR_GET_REASON(reason) == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC &&
+            ends_in(ERR_LIB_PROV) &&
+            ERR_GET_REASON(entries_.back().code) == PROV_R_CIPHER_OPERATION_FAILED)
+            entries_.pop_back();
         return reason;
     }
 
 private:
+    bool ends_in(int library) const noexcept {
+        return !entries_.empty() && ERR_GET_LIB(entries_.back().code) == library;
+    }
+
     struct entry {
         unsigned long code = 0;
         int line = 0;

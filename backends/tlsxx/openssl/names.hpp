@@ -163,22 +163,36 @@ inline const default_lists& linked_defaults() {
     return lists;
 }
 
-// True if the linked OpenSSL was built with this version. One that is built may still be out of
-// reach at the security level: TLS 1.1 and older need level 0.
+// Whether OpenSSL speaks a version at security level 0. It accepts bounds that it has not been built
+// with: only a connection tells.
+inline bool can_speak(::SSL_CTX* scratch, int wire) noexcept {
+    ::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_MIN_PROTO_VERSION, 0, nullptr);
+    if (::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_MAX_PROTO_VERSION, wire, nullptr) != 1 ||
+        ::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_MIN_PROTO_VERSION, wire, nullptr) != 1)
+        return false;
+    const owned<::SSL> ssl{::SSL_new(scratch)};
+    const owned<STACK_OF(SSL_CIPHER)> usable{ssl ? ::SSL_get1_supported_ciphers(ssl.get())
+                                                 : nullptr};
+    return usable && sk_SSL_CIPHER_num(usable.get()) > 0;
+}
+
+// True if the linked OpenSSL was built with this version; asked once per process. One that is built
+// may still be out of reach: TLS 1.1 and older need security level 0.
 inline bool is_built_with(tls_version version) noexcept {
-    const auto build = [] {
+    const auto ask = []() noexcept {
         unsigned found = 0;
         const own_error_queue queue;
         const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
-        for (int wire = SSL3_VERSION; scratch && wire <= TLS1_3_VERSION; ++wire) {
-            ::SSL_CTX_ctrl(scratch.get(), SSL_CTRL_SET_MIN_PROTO_VERSION, 0, nullptr);
-            if (::SSL_CTX_ctrl(scratch.get(), SSL_CTRL_SET_MAX_PROTO_VERSION, wire, nullptr) == 1 &&
-                ::SSL_CTX_ctrl(scratch.get(), SSL_CTRL_SET_MIN_PROTO_VERSION, wire, nullptr) == 1)
-                found |= 1U << (wire - SSL3_VERSION);
+        if (scratch) {
+            ::SSL_CTX_set_security_level(scratch.get(), 0);
+            ::SSL_CTX_set_cipher_list(scratch.get(), "ALL");
+            for (int wire = SSL3_VERSION; wire <= TLS1_3_VERSION; ++wire)
+                if (can_speak(scratch.get(), wire))
+                    found |= 1U << (wire - SSL3_VERSION);
         }
         return found;
     };
-    static const unsigned built = build();
+    static const unsigned built = ask();
     const int wire = static_cast<int>(version);
     return wire >= SSL3_VERSION && wire <= TLS1_3_VERSION &&
            (built >> (wire - SSL3_VERSION) & 1U) != 0;

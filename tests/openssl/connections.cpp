@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSL-1.0
+// Connections of the OpenSSL backend: handshakes, data, ends, and what is reported of them.
+
+#include "loop.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace test;
+using tlsxx::errc;
+using tlsxx::tls_version;
+using tlsxx::verify_code;
+using tlsxx::want;
+
+TEST_CASE("openssl: handshake, data and close") {
+    for (const auto version : both_versions) {
+        for (const char* const identity : {"good", "rsa"}) {
+            for (const bool unwrappable : {false, true}) {
+                for (const std::size_t chunk : {std::size_t{1}, std::size_t{100000}}) {
+                    CAPTURE(to_string(version), identity, unwrappable, chunk);
+                    auto c = client_options();
+                    auto s = server_options(identity);
+                    c.unwrappable = s.unwrappable = unwrappable;
+                    only(c.settings, version);
+                    loop l{c, s};
+                    l.to_client.chunk = l.to_server.chunk = chunk;
+                    l.handshake();
+                    REQUIRE(l.both_done());
+                    CHECK(engine::version(l.client.connection) == version);
+                    CHECK(engine::version(l.server.connection) == version);
+                    CHECK(engine::cipher(l.client.connection).id ==
+                          engine::cipher(l.server.connection).id);
+                    CHECK(engine::cipher(l.client.connection).protocol == to_string(version));
+                    CHECK(engine::server_name(l.server.connection) == "localhost");
+                    CHECK(engine::server_name(l.client.connection) == "localhost");
+                    const auto chain = engine::peer_chain(l.client.connection);
+                    REQUIRE(chain.size() == 2);
+                    const auto sent = certificates(std::string{identity} + "-chain.pem");
+                    CHECK(std::ranges::equal(chain[0].der(), sent[0]));
+                    CHECK(std::ranges::equal(chain[1].der(), sent[1]));
+                    CHECK(engine::peer_chain(l.server.connection).empty());
+                    CHECK(engine::verdict(l.client.connection) == nullptr);
+
+                    std::string got;
+                    CHECK(l.client.read(got).next == want::read); // tickets, if any, are silent
+                    CHECK(l.client.write("ping").bytes == 4);
+                    CHECK(l.server.read(got).next == want::nothing);
+                    CHECK(got == "ping");
+                    const std::string large(50000, 'x');
+                    std::size_t written = 0;
+                    while (written != large.size())
+                        written += l.server.write(std::string_view{large}.substr(written)).bytes;
+                    std::string all;
+                    while (all.size() != large.size()) {
+                        REQUIRE(l.client.read(got).next == want::nothing);
+                        all += got;
+                    }
+                    CHECK(all == large);
+                    CHECK(engine::pending(l.client.connection) == 0);
+
+                    // half close: the other direction stays open
+                    CHECK(l.client.close_notify().next == want::nothing);
+                    CHECK(l.client.close_notify().next == want::nothing);
+                    CHECK(l.server.read(got).next == want::closed);
+                    CHECK(l.server.read(got).next == want::closed);
+                    CHECK(l.server.write("late").bytes == 4);
+                    CHECK(l.client.read(got).next == want::nothing);
+                    CHECK(got == "late");
+                    CHECK(l.server.close_notify().next == want::nothing);
+                    CHECK(l.client.read(got).next == want::closed);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("openssl: pending counts what a short read has left") {
+    loop l{client_options(), server_options()};
+    l.handshake();
+    REQUIRE(l.both_done());
+    REQUIRE(l.server.write("0123456789").bytes == 10);
+    std::string got;
+    REQUIRE(l.client.read(got, 4).bytes == 4);
+    CHECK(engine::pending(l.client.connection) == 6);
+    CHECK(engine::has_pending(l.client.connection));
+    REQUIRE(l.client.read(got, 6).bytes == 6);
+    CHECK(engine::pending(l.client.connection) == 0);
+}
+
+TEST_CASE("openssl: the end of the byte stream is not a close, and no alert answers it") {
+    for (const auto version : both_versions) {
+        CAPTURE(to_string(version));
+        auto c = client_options();
+        only(c.settings, version);
+        loop l{c, server_options()};
+        SECTION("in the handshake" + std::string{to_string(version)}) {
+            l.client.handshake();
+            l.to_client.ended = true;
+            const std::size_t sent = l.to_server.bytes.size();
+            l.client.handshake();
+            CHECK(l.client.state == want::ended);
+            CHECK(l.to_server.bytes.size() == sent);
+        }
+        SECTION("after it" + std::string{to_string(version)}) {
+            l.handshake();
+            REQUIRE(l.both_done());
+            std::string got;
+            l.client.read(got);
+            l.to_client.ended = true;
+            CHECK(l.client.read(got).next == want::ended);
+            CHECK(l.to_server.bytes.empty());
+            CHECK(::ERR_peek_error() == 0);
+        }
+    }
+}
+
+TEST_CASE("openssl: bytes behind close_notify stay in the stream's spill") {
+    auto c = client_options();
+    c.unwrappable = true;
+    loop l{c, server_options()};
+    l.handshake();
+    REQUIRE(l.both_done());
+    REQUIRE(l.server.close_notify().next == want::nothing);
+    l.to_client.bytes += "plain text";
+    std::string got;
+    REQUIRE(l.client.read(got).next == want::closed);
+    const auto rest = l.client.wire.input.bytes();
+    const std::string held{reinterpret_cast<const char*>(rest.data()), rest.size()};
+    CHECK(held + l.to_client.bytes == "plain text");
+}
+
+TEST_CASE("openssl: a handshake can be moved while it is under way") {
+    loop l{client_options(), server_options()};
+    l.client.handshake();
+    engine::connection moved = std::move(l.client.connection);
+    l.client.connection = std::move(moved);
+    l.handshake();
+    CHECK(l.both_done());
+}
+
+TEST_CASE("openssl: what a peer that breaks the protocol makes") {
+    SECTION("plain HTTP to a server") {
+        loop l{client_options(), server_options()};
+        l.to_server.bytes = "GET / HTTP/1.0\r\n\r\n";
+        l.server.handshake();
+        REQUIRE(l.server.state == want::failed);
+        const auto error = l.server.failure();
+        CHECK(error.code() == errc::protocol_error);
+        CHECK(error.library() == "SSL");
+        CHECK(error.reason() == "HTTP_REQUEST");
+        CHECK(error.native_code() != 0);
+    }
+    SECTION("plain HTTP to a client") {
+        loop l{client_options(), server_options()};
+        l.client.handshake();
+        l.to_client.bytes = "HTTP/1.0 400 Bad Request\r\n\r\n";
+        l.client.handshake();
+        REQUIRE(l.client.state == want::failed);
+        const auto error = l.client.failure();
+        CHECK(error.code() == errc::protocol_error);
+        CHECK(error.reason() == "WRONG_VERSION_NUMBER");
+    }
+    SECTION("a record that does not decrypt") {
+        for (const auto version : both_versions) {
+            CAPTURE(to_string(version));
+            auto c = client_options();
+            only(c.settings, version);
+            loop l{c, server_options()};
+            l.handshake();
+            REQUIRE(l.both_done());
+            std::string got;
+            l.client.read(got);
+            l.server.write("hello");
+            l.to_client.bytes.back() = static_cast<char>(l.to_client.bytes.back() ^ 1);
+            REQUIRE(l.client.read(got).next == want::failed);
+            auto error = l.client.failure();
+            CHECK(error.code() == errc::protocol_error);
+            CHECK(error.reason() == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC");
+            CHECK(error.alert_sent() == tlsxx::alert_description::bad_record_mac);
+            CHECK(::ERR_peek_error() == 0);
+            REQUIRE(l.server.read(got).next == want::failed);
+            error = l.server.failure();
+            CHECK(error.code() == errc::alert_received);
+            CHECK(error.alert_received() == tlsxx::alert_description::bad_record_mac);
+            CHECK(error.reason() == "SSLV3_ALERT_BAD_RECORD_MAC");
+            CHECK(engine::received_alert(l.server.connection) ==
+                  tlsxx::alert_description::bad_record_mac);
+            CHECK(::ERR_peek_error() == 0);
+        }
+    }
+    SECTION("no version in common") {
+        auto c = client_options();
+        auto s = server_options();
+        only(c.settings, tls_version::tls_1_2);
+        only(s.settings, tls_version::tls_1_3);
+        loop l{c, s};
+        l.handshake();
+        REQUIRE(l.server.state == want::failed);
+        CHECK(l.server.failure().code() == errc::handshake_failure);
+        CHECK(l.server.failure().reason() == "UNSUPPORTED_PROTOCOL");
+        REQUIRE(l.client.state == want::failed);
+        CHECK(l.client.failure().code() == errc::alert_received);
+        CHECK(l.client.failure().alert_received() == tlsxx::alert_description::protocol_version);
+    }
+}
+
+TEST_CASE("openssl: KeyUpdate and renegotiation asked by the peer") {
+    loop l{client_options(), server_options()};
+    l.handshake();
+    REQUIRE(l.both_done());
+    std::string got;
+    REQUIRE(::SSL_key_update(engine::native_handle(l.server.connection),
+                             SSL_KEY_UPDATE_REQUESTED) == 1);
+    REQUIRE(l.server.write("a").bytes == 1);
+    REQUIRE(l.client.read(got).next == want::nothing);
+    CHECK(got == "a");
+    REQUIRE(l.client.write("b").bytes == 1);
+    REQUIRE(l.server.read(got).next == want::nothing);
+    CHECK(got == "b");
+}
+
+TEST_CASE("openssl: an engine's defaults are the library's own") {
+    loop l{client_options(), server_options()};
+    ::SSL* const ssl = engine::native_handle(l.client.connection);
+    std::vector<std::uint16_t> offered;
+    const auto* const list = SSL_get_ciphers(ssl);
+    for (int i = 0; i != sk_SSL_CIPHER_num(list); ++i)
+        offered.push_back(SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(list, i)));
+    std::vector<std::uint16_t> wanted{tlsxx::defaults::suites_tls_1_3.begin(),
+                                      tlsxx::defaults::suites_tls_1_3.end()};
+    wanted.insert(wanted.end(), tlsxx::defaults::suites_tls_1_2.begin(),
+                  tlsxx::defaults::suites_tls_1_2.end());
+    CHECK(offered == wanted);
+    CHECK(SSL_get_security_level(ssl) == 2);
+    CHECK((SSL_get_options(ssl) & SSL_OP_NO_RENEGOTIATION) != 0);
+    CHECK((SSL_get_options(ssl) & SSL_OP_IGNORE_UNEXPECTED_EOF) == 0);
+    CHECK((SSL_get_options(ssl) & SSL_OP_LEGACY_SERVER_CONNECT) == 0);
+    CHECK(SSL_get_min_proto_version(ssl) == TLS1_2_VERSION);
+    CHECK(SSL_get_max_proto_version(ssl) == 0);
+    CHECK((SSL_get_mode(ssl) & SSL_MODE_RELEASE_BUFFERS) == 0);
+    CHECK(SSL_get_num_tickets(ssl) == 2);
+}
