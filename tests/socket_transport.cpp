@@ -6,6 +6,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstring>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -80,6 +83,30 @@ std::size_t fill(socket_transport& socket) {
         sent += result.n;
     }
 }
+
+// What getaddrinfo might have said.
+class fake_addresses {
+public:
+    fake_addresses(std::initializer_list<const char*> texts)
+        : addresses_(texts.size()), entries_(texts.size()) {
+        std::size_t i = 0;
+        for (const char* text : texts) {
+            tlsxx::detail::address_list found;
+            tlsxx::error_info info;
+            REQUIRE(!found.resolve(text, info));
+            std::memcpy(&addresses_[i], found.first()->ai_addr, found.first()->ai_addrlen);
+            entries_[i] = *found.first();
+            entries_[i].ai_addr = reinterpret_cast<::sockaddr*>(&addresses_[i]);
+            entries_[i].ai_next = i + 1 < texts.size() ? &entries_[i + 1] : nullptr;
+            ++i;
+        }
+    }
+    const ::addrinfo* first() const { return entries_.data(); }
+
+private:
+    std::vector<::sockaddr_storage> addresses_;
+    std::vector<::addrinfo> entries_;
+};
 
 struct connection {
     socket_transport client;
@@ -568,6 +595,47 @@ TEST_CASE("connect: success clears what an earlier failure has left") {
     CHECK(!ec);
     CHECK(!info);
     CHECK(info.detail().empty());
+}
+
+TEST_CASE("connect: IPv6 addresses come first, and all get a turn") {
+    const fake_addresses list{"127.0.0.1", "::1", "127.0.0.2", "::2"};
+    CHECK(tlsxx::detail::count_addresses(list.first()) == 4);
+    std::error_code ec;
+    tlsxx::error_info info;
+    std::string order;
+    auto refuse = [&](const tlsxx::detail::socket_address& address,
+                      std::error_code& result) noexcept {
+        tlsxx::detail::socket_address_text text;
+        tlsxx::detail::socket_text(address, text);
+        order += std::string{text.text} + " ";
+        result = std::make_error_code(std::errc::connection_refused);
+        return tlsxx::detail::owned_socket{};
+    };
+    tlsxx::detail::try_each_address(list.first(), 80, ec, info, refuse);
+    CHECK(order == "::1 ::2 127.0.0.1 127.0.0.2 ");
+    CHECK(ec == std::errc::connection_refused);
+    CHECK(info.detail() == "[::1]:80 Connection refused; [::2]:80 Connection refused; "
+                           "127.0.0.1:80 Connection refused; 127.0.0.2:80 Connection refused");
+}
+
+TEST_CASE("connect: an address that swallows everything leaves time for the next") {
+    const auto swallows = tlsxx::listen({.address = "127.0.0.2", .backlog = 1});
+    std::error_code ec;
+    std::vector<socket_transport> waiting;
+    while (!ec && waiting.size() < 10)
+        waiting.push_back(tlsxx::connect("127.0.0.2", swallows.port(), {.timeout = 50ms}, ec));
+    if (waiting.size() == 10)
+        SKIP("this system answers every connection, however full the queue");
+    const auto answers = tlsxx::listen({.address = "127.0.0.3", .port = swallows.port()});
+    const fake_addresses list{"127.0.0.2", "127.0.0.3"};
+    tlsxx::error_info info;
+    const stopwatch watch;
+    auto socket = tlsxx::detail::connect_first(list.first(), swallows.port(),
+                                               deadline::after(600ms), ec, info);
+    CHECK(socket);
+    CHECK(!ec);
+    CHECK(watch.elapsed() >= 299ms);
+    CHECK(watch.elapsed() < 600ms);
 }
 
 TEST_CASE("connect: the time-out is shared out among the addresses left") {

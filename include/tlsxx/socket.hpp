@@ -65,34 +65,6 @@ inline std::error_code check_connect(const connect_options& options, error_info&
     return socket_startup();
 }
 
-// What is left until `until`, shared out among `attempts`.
-inline deadline share_of(deadline until, std::size_t attempts) noexcept {
-    if (until.is_never() || attempts < 2)
-        return until;
-    return deadline::after(until.remaining() /
-                           static_cast<std::chrono::milliseconds::rep>(attempts));
-}
-
-inline owned_socket connect_first(const address_list& addresses, deadline until,
-                                  std::error_code& ec, error_info& info) noexcept {
-    owned_socket socket;
-    std::size_t left = addresses.size();
-    const char* separator = "";
-    ec = make_error_code(errc::address_not_found);
-    addresses.try_each([&](const socket_address& address) noexcept {
-        socket = connect_one(address, share_of(until, left--), ec);
-        if (!ec)
-            return true;
-        info << separator;
-        append_address(info, address);
-        info << " ";
-        append_message(info, ec);
-        separator = "; ";
-        return false;
-    });
-    return socket;
-}
-
 inline socket_transport connected(owned_socket socket, const connect_options& options,
                                   std::error_code& ec) noexcept {
     if (!ec && options.timeout == no_timeout)
@@ -111,9 +83,10 @@ inline socket_transport connect(std::string_view host, std::uint16_t port,
     ec = detail::check_connect(options, local);
     if (!ec) {
         detail::address_list addresses;
-        ec = addresses.resolve(host, port, local);
+        ec = addresses.resolve(host, local);
         if (!ec)
-            socket = detail::connect_first(addresses, deadline::after(options.timeout), ec, local);
+            socket = detail::connect_first(addresses.first(), port,
+                                           deadline::after(options.timeout), ec, local);
     }
     socket_transport transport = detail::connected(std::move(socket), options, ec);
     detail::report_to(local, ec, info);

@@ -70,7 +70,7 @@ inline void append_address(error_info& info, const socket_address& address) noex
         info << ":" << socket_port(address);
 }
 
-// The addresses of a name.
+// What getaddrinfo has found, freed by the destructor.
 class address_list {
 public:
     address_list() noexcept = default;
@@ -80,9 +80,10 @@ public:
         if (first_ != nullptr)
             ::freeaddrinfo(first_);
     }
+    const ::addrinfo* first() const noexcept { return first_; }
 
     // On an error `info` gets the resolver's words.
-    std::error_code resolve(std::string_view host, std::uint16_t port, error_info& info) noexcept {
+    std::error_code resolve(std::string_view host, error_info& info) noexcept {
         char name[NI_MAXHOST]{};
         // A zero byte would end the name early: "bank.test\0.example" is not bank.test.
         if (host.empty() || host.size() >= sizeof name || host.find('\0') != host.npos) {
@@ -93,46 +94,54 @@ public:
         ::addrinfo hints{};
         hints.ai_family = AF_UNSPEC;
         hints.ai_socktype = SOCK_STREAM;
-        if (const int result = ::getaddrinfo(name, nullptr, &hints, &first_)) {
-            const std::error_code ec = resolver_code(result);
-            char buffer[256];
-            info << resolver_message(result, buffer);
-            return ec;
-        }
-        port_ = port;
-        return {};
-    }
-
-    // How many there are.
-    std::size_t size() const noexcept {
-        std::size_t n = 0;
-        for (const ::addrinfo* at = first_; at != nullptr; at = at->ai_next)
-            n += at->ai_family == AF_INET6 || at->ai_family == AF_INET;
-        return n;
-    }
-
-    // Tries them in turn, IPv6 first and otherwise in the system's order, until one answers true.
-    template <class Attempt>
-    bool try_each(Attempt&& attempt) const noexcept {
-        for (const int family : {AF_INET6, AF_INET})
-            for (const ::addrinfo* at = first_; at != nullptr; at = at->ai_next)
-                if (at->ai_family == family && attempt(to_address(*at)))
-                    return true;
-        return false;
+        const int result = ::getaddrinfo(name, nullptr, &hints, &first_);
+        if (result == 0)
+            return {};
+        const std::error_code ec = resolver_code(result);
+        char buffer[256];
+        info << resolver_message(result, buffer);
+        return ec;
     }
 
 private:
-    socket_address to_address(const ::addrinfo& from) const noexcept {
-        socket_address address;
-        address.size = static_cast<::socklen_t>(from.ai_addrlen);
-        std::memcpy(&address.storage, from.ai_addr, from.ai_addrlen);
-        socket_set_port(address, port_);
-        return address;
-    }
-
     ::addrinfo* first_ = nullptr;
-    std::uint16_t port_ = 0;
 };
+
+inline std::size_t count_addresses(const ::addrinfo* list) noexcept {
+    std::size_t n = 0;
+    for (; list != nullptr; list = list->ai_next)
+        n += list->ai_family == AF_INET6 || list->ai_family == AF_INET;
+    return n;
+}
+
+// Tries addresses in turn, IPv6 first and otherwise in the system's order, until `attempt` makes a
+// socket of one: socket(address, code). The code is the last attempt's, and `info` gets what each
+// that failed has said.
+template <class Attempt>
+owned_socket try_each_address(const ::addrinfo* list, std::uint16_t port, std::error_code& ec,
+                              error_info& info, Attempt&& attempt) noexcept {
+    ec = make_error_code(errc::address_not_found);
+    const char* separator = "";
+    for (const int family : {AF_INET6, AF_INET}) {
+        for (const ::addrinfo* at = list; at != nullptr; at = at->ai_next) {
+            if (at->ai_family != family)
+                continue;
+            socket_address address;
+            address.size = static_cast<::socklen_t>(at->ai_addrlen);
+            std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
+            socket_set_port(address, port);
+            owned_socket socket = attempt(address, ec);
+            if (!ec)
+                return socket;
+            info << separator;
+            append_address(info, address);
+            info << " ";
+            append_message(info, ec);
+            separator = "; ";
+        }
+    }
+    return {};
+}
 
 // Makes a socket and connects it until `until`; it is non-blocking afterwards.
 inline owned_socket connect_one(const socket_address& address, deadline until,
@@ -162,6 +171,24 @@ inline owned_socket connect_one(const socket_address& address, deadline until,
     if (ec)
         return {};
     return socket;
+}
+
+// What is left until `until`, shared out among `attempts`.
+inline deadline share_of(deadline until, std::size_t attempts) noexcept {
+    if (until.is_never() || attempts < 2)
+        return until;
+    return deadline::after(until.remaining() /
+                           static_cast<std::chrono::milliseconds::rep>(attempts));
+}
+
+// An address that swallows everything must not keep the next from its turn.
+inline owned_socket connect_first(const ::addrinfo* list, std::uint16_t port, deadline until,
+                                  std::error_code& ec, error_info& info) noexcept {
+    std::size_t left = count_addresses(list);
+    return try_each_address(list, port, ec, info,
+                            [&](const socket_address& address, std::error_code& result) noexcept {
+                                return connect_one(address, share_of(until, left--), result);
+                            });
 }
 
 } // namespace detail

@@ -47,25 +47,15 @@ inline owned_socket listen_internet(std::string_view host, std::uint16_t port, i
         return socket;
     }
     info << "listen on " << host << " port " << port << ": ";
-    owned_socket socket;
     address_list addresses;
-    ec = addresses.resolve(host, port, info);
+    ec = addresses.resolve(host, info);
     if (ec)
-        return socket;
-    ec = make_error_code(errc::address_not_found);
-    const char* separator = "";
-    addresses.try_each([&](const socket_address& address) noexcept {
-        socket = listen_one(address, false, backlog, ec);
-        if (!ec)
-            return true;
-        info << separator;
-        append_address(info, address);
-        info << " ";
-        append_message(info, ec);
-        separator = "; ";
-        return false;
-    });
-    return socket;
+        return {};
+    return try_each_address(
+        addresses.first(), port, ec, info,
+        [backlog](const socket_address& address, std::error_code& result) noexcept {
+            return listen_one(address, false, backlog, result);
+        });
 }
 
 inline owned_socket listen_unix(std::string_view path, int backlog, std::error_code& ec) noexcept {
