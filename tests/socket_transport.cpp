@@ -242,7 +242,7 @@ TEST_CASE("socket_transport: a time-out bounds an operation as a whole: peers th
     auto [client, server] = over_tcp();
     client.set_timeout(150ms);
     std::atomic<bool> stop = false;
-    std::thread peer{[&] {
+    std::thread peer{[&stop, &server = server] {
         std::error_code ec;
         while (!stop && !ec) {
             server.send_all("x", ec);
