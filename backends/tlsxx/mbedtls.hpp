@@ -187,11 +187,13 @@ inline step backend::handshake(connection& c, bound_transport& bound) noexcept {
         int code = ::mbedtls_ssl_handshake_step(ssl);
         if (code == MBEDTLS_ERR_SSL_WANT_READ && bound.read_blocked())
             return {0, want::read};
-        if (code == 0)
+        if (code == 0 && !detail::speaks_tls_1_3(body))
             code = detail::check_client(body);
         if (code != 0 && !detail::goes_on(code))
             return detail::stop(body, bound, code);
     }
+    if (const int code = detail::check_client(body); code != 0)
+        return detail::end_with(body, code);
     if (!detail::may_go_on(body))
         return detail::end_with(body, MBEDTLS_ERR_SSL_BAD_CERTIFICATE);
     body.established = true;
@@ -242,22 +244,24 @@ inline step backend::close_notify(connection& c, bound_transport& bound) noexcep
 
 inline void backend::describe_failure(const connection& c, error_info& error) noexcept {
     const detail::connection_body& body = *c.body_;
-    const errc code = detail::classify(body.failure, body.established);
+    const errc code = detail::reason_for(body);
     error = error_info{code};
     if (code == errc::verification_failed) {
         // Our callback can stop the engine with one code only: say what it stands for.
-        detail::name_code(error, detail::refuses_certificate(body.failure)
-                                     ? body.failure
-                                     : MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
+        const int native = detail::refuses_certificate(body.failure)
+                               ? body.failure
+                               : MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
+        const error_name names = names_of(native).main;
+        error.set_engine(names.library, names.reason, native);
     } else {
         if (code == errc::post_handshake_message)
             error << "Mbed TLS has no KeyUpdate, the usual message of this kind";
         detail::name_code(error, body.failure);
     }
-    if (code == errc::alert_received && body.alert_received.alert())
-        error.set_alert_received(*body.alert_received.alert());
-    if (body.alert_sent)
-        error.set_alert_sent(*body.alert_sent);
+    if (const auto alert = body.received.alert(); alert && code == errc::alert_received)
+        error.set_alert_received(*alert);
+    if (const auto alert = body.alert_sent ? body.alert_sent : body.sent.alert())
+        error.set_alert_sent(*alert);
 }
 
 inline cipher_info backend::cipher(const connection& c) noexcept {

@@ -11,6 +11,7 @@
 #include <span>
 
 #include <tlsxx/backend.hpp>
+#include <tlsxx/detail/fixed_string.hpp>
 #include <tlsxx/mbedtls/configuration.hpp>
 #include <tlsxx/mbedtls/engine.hpp>
 #include <tlsxx/mbedtls/failure.hpp>
@@ -36,7 +37,8 @@ struct connection_body {
     bool established = false;
     int failure = 0; // the engine's code
     std::optional<alert_description> alert_sent;
-    plain_alert_reader alert_received;
+    plain_alert_reader sent;
+    plain_alert_reader received;
 
     verifier verify;
     std::optional<x509::reference_identity> name; // what verify.rules.name points to
@@ -58,8 +60,11 @@ inline int send_bytes(void* p, const unsigned char* data, std::size_t size) noex
     if (body.bound == nullptr)
         return transport_failed;
     size = std::min<std::size_t>(size, 0x7FFFFFFF);
+    const byte_span bytes{reinterpret_cast<const std::byte*>(data), size};
     if (!body.muted)
-        body.bound->write({reinterpret_cast<const std::byte*>(data), size});
+        body.bound->write(bytes);
+    if (!body.muted && !body.established)
+        body.sent.feed(bytes);
     return static_cast<int>(size);
 }
 
@@ -76,8 +81,12 @@ inline int receive_bytes(void* p, unsigned char* data, std::size_t size) noexcep
         return body.bound->ended() ? 0 : transport_failed;
     }
     if (!body.established)
-        body.alert_received.feed(buffer.first(got));
+        body.received.feed(buffer.first(got));
     return static_cast<int>(got);
+}
+
+inline bool speaks_tls_1_3(const connection_body& body) noexcept {
+    return ::mbedtls_ssl_get_version_number(body.ssl.get()) == MBEDTLS_SSL_VERSION_TLS1_3;
 }
 
 // The engine's verification callback: collects the path from the top down, and judges it at the
@@ -92,11 +101,13 @@ inline int verify_callback(void* p, ::mbedtls_x509_crt* certificate, int depth,
         return 0;
     x509::findings found;
     body.verify.judge(*certificate, body.built, found);
-    if (found.empty()) {
-        body.accepted = true;
+    body.accepted = found.empty();
+    if (body.accepted)
         return 0;
-    }
     report(found, body.built, body.verdict);
+    // A TLS 1.3 server says so at the end of the handshake: see check_client.
+    if (body.as == role::server && speaks_tls_1_3(body))
+        return 0;
     body.send_alert(static_cast<alert_description>(alert_for(body.verdict.code())));
     return MBEDTLS_ERR_X509_FATAL_ERROR;
 }
@@ -121,20 +132,23 @@ inline void explain_refusal(connection_body& body, int code) noexcept {
     using enum verify_code;
     constexpr std::uint32_t usage =
         MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
-    const byte_span leaf; // the engine's copy of the certificate is gone
-    const std::uint32_t flags = ::mbedtls_ssl_get_verify_result(body.ssl.get());
+    const std::uint32_t result = ::mbedtls_ssl_get_verify_result(body.ssl.get());
+    const std::uint32_t flags = result == 0xFFFFFFFFU ? 0 : result;
+    tlsxx::detail::fixed_string<96> words;
     const error_names names = names_of(code);
+    words += names.main.reason;
+    if (!names.beside.reason.empty())
+        (((words += ", ") += names.beside.library) += " ") += names.beside.reason;
     if (refuses_certificate(code))
-        report(engine_limit_certificate_unsupported, names.main.reason, leaf, body.verdict);
+        report(engine_limit_certificate_unsupported, words, body.verdict);
     else if (main_code(code) == MBEDTLS_ERR_X509_FATAL_ERROR)
-        report(cert_chain_too_long, "more intermediates than the engine takes", leaf, body.verdict);
-    else if (flags != 0xFFFFFFFFU && (flags & usage) != 0)
-        report(invalid_purpose, "key usage or extended key usage", leaf, body.verdict);
-    else if (flags != 0xFFFFFFFFU && (flags & MBEDTLS_X509_BADCERT_BAD_KEY) != 0)
-        report(engine_limit_certificate_unsupported, "the key's curve is not enabled", leaf,
-               body.verdict);
+        report(cert_chain_too_long, words, body.verdict);
+    else if ((flags & usage) != 0)
+        report(invalid_purpose, words, body.verdict);
+    else if ((flags & MBEDTLS_X509_BADCERT_BAD_KEY) != 0) // a curve that is not in our list
+        report(engine_limit_certificate_unsupported, words, body.verdict);
     else
-        report(engine_limit_unspecified, names.main.reason, leaf, body.verdict);
+        report(engine_limit_unspecified, words, body.verdict);
 }
 
 // Notes the failure and answers it.
@@ -160,33 +174,50 @@ constexpr bool goes_on(int code) noexcept {
            code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
 }
 
-// What the engine lets pass and we do not, looked at after each step of a server's handshake, that
-// is before it sends anything more: no certificate where one is required, and the checks that it
-// makes after our callback. 0 if there is nothing.
+// What the engine lets pass in a client and we do not: no certificate where one is required, a bad
+// one, and what it finds wrong after our callback. 0 if there is nothing.
+// Under TLS 1.2 it is asked after each step of the handshake, that is before the server sends
+// anything more. Under TLS 1.3 it is asked at the end: only then have both sides changed to the keys
+// that the client can read an alert with. No data has been read or written by then.
 inline int check_client(connection_body& body) noexcept {
-    const std::uint32_t flags = ::mbedtls_ssl_get_verify_result(body.ssl.get());
-    if (body.as == role::client || body.mode == tlsxx::verify_mode::none || flags == 0 ||
-        flags == 0xFFFFFFFFU)
+    if (body.as == role::client || body.mode == tlsxx::verify_mode::none)
         return 0;
-    if (flags == MBEDTLS_X509_BADCERT_MISSING) {
-        if (body.mode == tlsxx::verify_mode::optional)
-            return 0;
-        const bool has_own_alert =
-            ::mbedtls_ssl_get_version_number(body.ssl.get()) == MBEDTLS_SSL_VERSION_TLS1_3;
-        body.send_alert(has_own_alert ? alert_description::certificate_required
-                                      : alert_description::handshake_failure);
-        return MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE;
+    if (!body.verdict) {
+        body.send_alert(static_cast<alert_description>(alert_for(body.verdict.code())));
+        return MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
     }
-    body.send_alert(alert_description::unsupported_certificate);
-    return MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
+    const std::uint32_t flags = ::mbedtls_ssl_get_verify_result(body.ssl.get());
+    if (flags == 0 || flags == 0xFFFFFFFFU) // nothing wrong, or nothing seen yet
+        return 0;
+    if (flags != MBEDTLS_X509_BADCERT_MISSING) {
+        body.send_alert(alert_description::unsupported_certificate);
+        return MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
+    }
+    if (body.mode == tlsxx::verify_mode::optional)
+        return 0;
+    body.send_alert(speaks_tls_1_3(body) ? alert_description::certificate_required
+                                         : alert_description::handshake_failure);
+    return MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE;
 }
 
 // The last look before any data: a peer that had to be judged was judged and accepted.
 inline bool may_go_on(const connection_body& body) noexcept {
-    if (body.mode == tlsxx::verify_mode::none || body.accepted)
+    if (body.mode == tlsxx::verify_mode::none || (body.accepted && body.verdict))
         return true;
     return body.as == role::server && body.mode == tlsxx::verify_mode::optional &&
            ::mbedtls_ssl_get_peer_cert(body.ssl.get()) == nullptr;
+}
+
+// The errc of the failure that ended a connection.
+inline errc reason_for(const connection_body& body) noexcept {
+    if (!body.verdict)
+        return errc::verification_failed;
+    // A peer may send an alert that the engine can't read: unencrypted where it expects otherwise,
+    // as clients do that refuse a TLS 1.3 server.
+    if (!body.established && main_code(body.failure) == MBEDTLS_ERR_SSL_INVALID_MAC &&
+        body.received.alert())
+        return errc::alert_received;
+    return classify(body.failure, body.established);
 }
 
 } // namespace detail

@@ -116,8 +116,11 @@ constexpr errc classify(int code, bool established) noexcept {
 inline void name_code(error_info& error, int code) noexcept {
     const error_names names = names_of(code);
     error.set_engine(names.main.library, names.main.reason, code);
-    if (!names.beside.reason.empty())
-        error << " (" << names.beside.library << " " << names.beside.reason << ")";
+    if (names.beside.reason.empty())
+        return;
+    if (!error.detail().empty())
+        error << ": ";
+    error << names.beside.library << " " << names.beside.reason;
 }
 
 inline bool fail(error_info& error, errc code, int native, std::string_view detail) noexcept {

@@ -44,12 +44,22 @@ private:
     std::vector<std::byte> bytes_;
 };
 
+// Makes the engine ready to send a certificate whatever its extended key usage is. It would not use
+// one that names other purposes and say only that the handshake failed; the peer is to judge that.
+inline void send_for_any_purpose(::mbedtls_x509_crt& leaf) noexcept {
+    static unsigned char any_extended_key_usage[] = {0x55, 0x1D, 0x25, 0x00};
+    if (leaf.ext_key_usage.buf.p == nullptr)
+        return;
+    leaf.ext_key_usage.buf.p = any_extended_key_usage;
+    leaf.ext_key_usage.buf.len = sizeof any_extended_key_usage;
+}
+
 inline bool parse_chain(identity& made, const std::vector<byte_view>& chain, error_info& error) {
     if (chain.empty()) {
         error = error_info{errc::no_certificate_found};
         return false;
     }
-    std::size_t message = 0;
+    std::size_t message = 16;
     for (const byte_view der : chain) {
         const int result = ::mbedtls_x509_crt_parse_der_with_ext_cb(
             made.chain.get(), as_uchar(der), der.size(), 1, take_any_extension, nullptr);
@@ -66,10 +76,15 @@ inline bool parse_chain(identity& made, const std::vector<byte_view>& chain, err
         }
         parsed = parsed->next;
     }
-    if (message + 16 > MBEDTLS_SSL_OUT_CONTENT_LEN) {
-        error = error_info{errc::not_supported, "Mbed TLS can't send a certificate chain this long"};
+    const auto refuse = [&error](std::string_view what) {
+        error = error_info{errc::not_supported, what};
         return false;
-    }
+    };
+    if (message > MBEDTLS_SSL_OUT_CONTENT_LEN)
+        return refuse("Mbed TLS can't send a certificate chain this long");
+    if (::mbedtls_x509_crt_check_key_usage(made.chain.get(), MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0)
+        return refuse("Mbed TLS uses no certificate whose key usage lacks digitalSignature");
+    send_for_any_purpose(*made.chain.get());
     return true;
 }
 

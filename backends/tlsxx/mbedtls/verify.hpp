@@ -76,8 +76,10 @@ inline bool add_to(owned_certificates& list, byte_span der) noexcept {
                                                     take_any_extension, nullptr) == 0;
 }
 
-// Looks for a path once more, with the store's own intermediates before those that the peer sent:
-// the engine would take them as ends of a path, which they are under partial_chain only.
+// Looks for a path once more where the store has certificates that are not self-signed: those may
+// be links of a path and not, without partial_chain, its end. If they can only be its end, the path
+// is found too, so that the checker can say so. The engine's lists share the bytes of the
+// certificates, so a path outlives the list made here.
 inline void retry_through_store(const ::mbedtls_x509_crt& leaf, const anchor_store& store,
                                 path& built) noexcept {
     owned_certificates list;
@@ -87,15 +89,18 @@ inline void retry_through_store(const ::mbedtls_x509_crt& leaf, const anchor_sto
             complete = complete && add_to(list, *known->der);
     for (const auto* sent = leaf.next; sent != nullptr && complete; sent = sent->next)
         complete = add_to(list, der_of(*sent));
-    path found;
-    std::uint32_t flags = 0;
-    // The lists share the bytes of the certificates, so the path outlives the one made here.
-    if (complete &&
-        ::mbedtls_x509_crt_verify_with_profile(list.get(), store.trusted(false), nullptr,
-                                               &any_strength, nullptr, &flags, note_path,
-                                               &found) == 0 &&
-        found.anchored())
-        built = found;
+    for (const bool partial_chain : {false, true}) {
+        path found;
+        std::uint32_t flags = 0;
+        const int result = complete ? ::mbedtls_x509_crt_verify_with_profile(
+                                          list.get(), store.trusted(partial_chain), nullptr,
+                                          &any_strength, nullptr, &flags, note_path, &found)
+                                    : MBEDTLS_ERR_X509_FATAL_ERROR;
+        if (result == 0 && found.anchored()) {
+            built = found;
+            return;
+        }
+    }
 }
 
 // What a connection verifies by.
@@ -165,8 +170,8 @@ inline void report(const x509::findings& found, const path& built, verification&
     });
 }
 
-// Writes a reason that the engine raises by itself, before or after it has built a path.
-inline void report(verify_code code, std::string_view engine_message, byte_span leaf,
+// Writes a reason that the engine raises by itself. Its copy of the certificate is gone by then.
+inline void report(verify_code code, std::string_view engine_message,
                    verification& verdict) noexcept {
     verdict.refuse(code);
     tlsxx::detail::enough_memory_for([&] {
@@ -174,8 +179,6 @@ inline void report(verify_code code, std::string_view engine_message, byte_span 
         reason.verify_code = code;
         reason.message = message(code);
         reason.engine_message = engine_message;
-        if (!leaf.empty())
-            reason.certificate = certificate{leaf};
         verdict.add(std::move(reason));
     });
 }
