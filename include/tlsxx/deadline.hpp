@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 
 namespace tlsxx {
 inline namespace v0 {
@@ -45,7 +44,12 @@ public:
     }
 
     /// The earlier of two is the smaller.
-    friend constexpr auto operator<=>(const deadline&, const deadline&) noexcept = default;
+    friend constexpr bool operator<(const deadline& a, const deadline& b) noexcept {
+        return a.at_ < b.at_;
+    }
+    friend constexpr bool operator==(const deadline& a, const deadline& b) noexcept {
+        return a.at_ == b.at_;
+    }
 
 private:
     static constexpr clock::time_point never_ = (clock::time_point::max)();
