@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The shortest server: greets COUNT peers and ends.
 
+#include <chrono>
 #include <iostream>
 #include <string>
 
@@ -27,7 +28,7 @@ int main(int argc, char** argv) {
             });
             std::error_code ec; // a peer that goes away ends its own connection, not the server
             stream.write_all("hello, " + stream.transport().remote_endpoint().address + "\n", ec);
-            stream.close_notify(ec);
+            stream.shutdown(std::chrono::seconds{5}, ec);
         }
         // []
     } catch (const std::exception& error) {
