@@ -133,8 +133,8 @@ public:
     /// has_pending is false only if the next read needs the transport; true promises nothing.
     /// Engines: OpenSSL SSL_has_pending; Mbed TLS mbedtls_ssl_check_pending.
     bool has_pending() const noexcept {
-        return !wire_.input.empty() || state_.unread ||
-               (connection_ && Backend::has_pending(connection_));
+        return connection_ && (!wire_.input.empty() || state_.unread ||
+                               Backend::has_pending(connection_));
     }
 
     /// is_handshake_done is true once the handshake has succeeded.

@@ -22,6 +22,18 @@ namespace detail {
 // Bytes in a heap block that is made when first needed and never zeroed.
 class spill {
 public:
+    spill() noexcept = default;
+    spill(spill&& other) noexcept
+        : block_{std::move(other.block_)}, capacity_{std::exchange(other.capacity_, 0)},
+          begin_{std::exchange(other.begin_, 0)}, end_{std::exchange(other.end_, 0)} {}
+    spill& operator=(spill&& other) noexcept {
+        block_ = std::move(other.block_);
+        capacity_ = std::exchange(other.capacity_, 0);
+        begin_ = std::exchange(other.begin_, 0);
+        end_ = std::exchange(other.end_, 0);
+        return *this;
+    }
+
     bool empty() const noexcept { return begin_ == end_; }
     std::size_t size() const noexcept { return end_ - begin_; }
     std::span<const std::byte> bytes() const noexcept { return {block_.get() + begin_, size()}; }
@@ -145,10 +157,10 @@ public:
                 bytes = bytes.subspan(result.n);
             }
         } else if (wire_.output.size() + bytes.size() > reply_capacity_) {
-            wire_.write_error = make_error_code(errc::output_overflow);
+            lose(make_error_code(errc::output_overflow));
         }
         if (!wire_.write_error && !wire_.output.append(bytes))
-            wire_.write_error = make_error_code(errc::not_enough_memory);
+            lose(make_error_code(errc::not_enough_memory));
     }
 
     /// flush sends the output spill. True when it is empty; otherwise output is blocked or lost.
@@ -209,8 +221,14 @@ private:
         if (!result.ec && result.n != 0)
             return true;
         if (result.ec != errc::want_write)
-            wire_.write_error = result.ec ? result.ec : make_error_code(std::errc::io_error);
+            lose(result.ec ? result.ec : make_error_code(std::errc::io_error));
         return false;
+    }
+
+    // Nothing is sent from here on, so nothing waits to be sent.
+    void lose(std::error_code ec) noexcept {
+        wire_.write_error = ec;
+        wire_.output.release();
     }
 
     detail::wire& wire_;
