@@ -156,7 +156,7 @@ struct poll_entry {
 /// wait_any waits until one of the sockets is ready, has failed or was ended by its peer, and sets
 /// `ready` of every entry; one without a socket never is. errc::timed_out if none is when the
 /// deadline passes; a deadline that has passed asks without waiting. Signals do not end the wait.
-/// For more than 64 entries it allocates: errc::not_enough_memory.
+/// For more than 512 entries it allocates: errc::not_enough_memory.
 inline std::error_code wait_any(std::span<poll_entry> entries, deadline until) noexcept;
 
 namespace detail {
@@ -266,7 +266,7 @@ inline socket_listener listen(const listen_options& options = {}) {
 #endif
 
 inline std::error_code wait_any(std::span<poll_entry> entries, deadline until) noexcept {
-    std::array<detail::socket_poll_entry, 64> few;
+    std::array<detail::socket_poll_entry, 512> few;
     std::unique_ptr<detail::socket_poll_entry[]> many;
     std::span<detail::socket_poll_entry> asked{few.data(), few.size()};
     if (entries.size() > few.size()) {
