@@ -162,7 +162,8 @@ TEST_CASE("base64 is read strictly", "[pem]") {
 TEST_CASE("writing and reading back", "[pem]") {
     for (std::size_t size = 1; size < 200; ++size) {
         test::der data;
-        for (std::size_t i = 0; i < size; ++i) data.push_back(static_cast<std::byte>(i * 37));
+        for (std::size_t i = 0; i < size; ++i)
+            data.push_back(static_cast<std::byte>(i * 37));
         const std::string text = tlsxx::to_pem("THING", data);
         const outcome result = scan(text);
         CHECK(result.error == pem_error::none);

@@ -58,7 +58,8 @@ class pem_scanner {
 public:
     explicit pem_scanner(std::string_view text) noexcept : text_(text) {
         constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-        if (text_.substr(0, 3) == byte_order_mark) at_ = 3;
+        if (text_.substr(0, 3) == byte_order_mark)
+            at_ = 3;
     }
 
     /// next gives the next block; empty after the last one, and when something is wrong, which
@@ -66,7 +67,8 @@ public:
     std::optional<pem_block> next() {
         std::string_view line;
         while (error_ == pem_error::none && take_line(line)) {
-            if (line.substr(0, begin_.size()) != begin_) continue;
+            if (line.substr(0, begin_.size()) != begin_)
+                continue;
             return read_block(line);
         }
         return std::nullopt;
@@ -76,9 +78,7 @@ public:
     /// error_block the block (1 is the first). 0 without an error.
     pem_error error() const noexcept { return error_; }
     std::size_t error_line() const noexcept { return error_line_; }
-    std::size_t error_block() const noexcept {
-        return error_ == pem_error::none ? 0 : blocks_;
-    }
+    std::size_t error_block() const noexcept { return error_ == pem_error::none ? 0 : blocks_; }
 
 private:
     static constexpr std::string_view begin_ = "-----BEGIN ";
@@ -87,13 +87,15 @@ private:
 
     // One line without its end and trailing white space; false at the end of the text.
     bool take_line(std::string_view& line) noexcept {
-        if (at_ >= text_.size()) return false;
+        if (at_ >= text_.size())
+            return false;
         line_start_ = at_;
         const std::size_t end = text_.find('\n', at_);
         line = text_.substr(at_, end == std::string_view::npos ? end : end - at_);
         at_ = end == std::string_view::npos ? text_.size() : end + 1;
         ++line_number_;
-        while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
+        while (!line.empty() && is_space(line.back()))
+            line.remove_suffix(1);
         line_end_ = line_start_ + line.size();
         return true;
     }
@@ -130,15 +132,19 @@ private:
         bool first = true;
         bool in_headers = false;
         while (take_line(line)) {
-            if (line.substr(0, begin_.size()) == begin_) break;
+            if (line.substr(0, begin_.size()) == begin_)
+                break;
             if (line.substr(0, end_.size()) == end_) {
                 std::string_view label;
                 if (!label_of(line, end_, label) || label != block.label) {
                     return fail(pem_error::label_mismatch, line_number_);
                 }
-                if (in_headers) return fail(pem_error::bad_header, block.line);
-                if (!decoder.complete()) return fail(pem_error::bad_base64, line_number_);
-                if (block.data.empty()) return fail(pem_error::empty_block, block.line);
+                if (in_headers)
+                    return fail(pem_error::bad_header, block.line);
+                if (!decoder.complete())
+                    return fail(pem_error::bad_base64, line_number_);
+                if (block.data.empty())
+                    return fail(pem_error::empty_block, block.line);
                 block.text = text_.substr(start, line_end_ - start);
                 return block;
             }
@@ -150,12 +156,15 @@ private:
             if (in_headers) {
                 in_headers = !line.empty();
                 const auto from = static_cast<std::size_t>(block.headers.data() - text_.data());
-                if (in_headers) block.headers = text_.substr(from, line_end_ - from);
+                if (in_headers)
+                    block.headers = text_.substr(from, line_end_ - from);
                 continue;
             }
-            while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
+            while (!line.empty() && is_space(line.front()))
+                line.remove_prefix(1);
             for (const char c : line) {
-                if (!decoder.put(c)) return fail(pem_error::bad_base64, line_number_);
+                if (!decoder.put(c))
+                    return fail(pem_error::bad_base64, line_number_);
             }
         }
         return fail(pem_error::unterminated_block, block.line);

@@ -23,7 +23,9 @@ test::der from_pem(std::string_view text) {
     return block->data;
 }
 
-tlsxx::certificate parse(std::string_view text) { return tlsxx::certificate(from_pem(text)); }
+tlsxx::certificate parse(std::string_view text) {
+    return tlsxx::certificate(from_pem(text));
+}
 
 bool parses(const test::certificate& c) {
     return certificate_view::parse(c.build()).has_value();
@@ -209,19 +211,20 @@ TEST_CASE("extensions", "[x509][certificate]") {
     CHECK(parses({.extensions = {one, other}}));
     CHECK_FALSE(parses({.extensions = {one, one}}));
     CHECK_FALSE(parses({.extensions = {one, other, extension("1.2.3.4", true, {})}}));
-    CHECK_FALSE(parses({.extensions = {test::basic_constraints(true),
-                                       test::basic_constraints(false)}}));
+    CHECK_FALSE(
+        parses({.extensions = {test::basic_constraints(true), test::basic_constraints(false)}}));
     CHECK_FALSE(parses({.extensions = {test::null()}}));
     CHECK_FALSE(parses({.extensions = {test::sequence(test::oid("1.2.3"), test::null())}}));
-    CHECK_FALSE(parses({.extensions = {test::sequence(test::oid("1.2.3"),
-                                                      test::tlv(0x01, test::raw({1})),
-                                                      test::octets({}))}}));
+    CHECK_FALSE(
+        parses({.extensions = {test::sequence(test::oid("1.2.3"), test::tlv(0x01, test::raw({1})),
+                                              test::octets({}))}}));
     // FALSE written out is common
     CHECK(parses({.extensions = {test::sequence(test::oid("1.2.3"), test::boolean(false),
                                                 test::octets({}))}}));
 
     std::vector<test::der> many;
-    for (int i = 0; i < 100; ++i) many.push_back(extension("1.2.3." + std::to_string(i), false, {}));
+    for (int i = 0; i < 100; ++i)
+        many.push_back(extension("1.2.3." + std::to_string(i), false, {}));
     CHECK(parses({.extensions = many}));
     many.push_back(one);
     CHECK_FALSE(parses({.extensions = many}));
@@ -250,8 +253,8 @@ TEST_CASE("extensions with the wrong content", "[x509][certificate]") {
     CHECK(malformed(extension("2.5.29.19", true, test::boolean(true))));
     CHECK(malformed(extension("2.5.29.19", true, sequence(test::tlv(0x01, raw({1}))))));
     CHECK(malformed(extension("2.5.29.19", true, sequence(test::integer(-1)))));
-    CHECK(malformed(extension("2.5.29.19", true, sequence(test::boolean(true), test::integer(1),
-                                                          test::null()))));
+    CHECK(malformed(extension("2.5.29.19", true,
+                              sequence(test::boolean(true), test::integer(1), test::null()))));
     CHECK(malformed(extension("2.5.29.19", true, test::join(sequence(test::der{}), raw({5, 0})))));
 
     CHECK_FALSE(malformed(test::key_usage({0, 8})));
@@ -276,8 +279,8 @@ TEST_CASE("extensions with the wrong content", "[x509][certificate]") {
 }
 
 TEST_CASE("path lengths beyond all reason are only large", "[x509][certificate]") {
-    const test::der value = test::sequence(
-        test::boolean(true), test::tlv(0x02, test::der(40, std::byte{0x7F})));
+    const test::der value =
+        test::sequence(test::boolean(true), test::tlv(0x02, test::der(40, std::byte{0x7F})));
     const test::der whole =
         test::certificate{.extensions = {test::extension("2.5.29.19", true, value)}}.build();
     const auto view = certificate_view::parse(whole);
@@ -297,11 +300,13 @@ TEST_CASE("self-issued and self-signed", "[x509][certificate]") {
     const auto same = test::name("Same");
     const test::der plain = test::certificate{.issuer = same, .subject = same}.build();
     CHECK(view_of(plain).looks_self_signed());
-    const test::der fits = test::certificate{
-        .issuer = same, .subject = same, .extensions = {key_id(1), authority(1)}}.build();
+    const test::der fits =
+        test::certificate{.issuer = same, .subject = same, .extensions = {key_id(1), authority(1)}}
+            .build();
     CHECK(view_of(fits).looks_self_signed());
-    const test::der rolled = test::certificate{
-        .issuer = same, .subject = same, .extensions = {key_id(1), authority(2)}}.build();
+    const test::der rolled =
+        test::certificate{.issuer = same, .subject = same, .extensions = {key_id(1), authority(2)}}
+            .build();
     CHECK(view_of(rolled).self_issued());
     CHECK_FALSE(view_of(rolled).looks_self_signed());
 }

@@ -149,12 +149,27 @@ TEST_CASE("times", "[x509][time]") {
     CHECK(general("20000229000000Z") == 951782400); // 2000 is a leap year
     CHECK(utc("240229120000Z") == 1709208000);
 
-    for (const std::string_view wrong :
-         {"", "Z", "7001010000Z", "700101000000", "700101000000+0000", "700101000000z",
-          "700101000000ZZ", "700001000000Z", "701301000000Z", "700100000000Z", "700132000000Z",
-          "700431000000Z", "700229000000Z", "700101240000Z", "700101006000Z", "700101000060Z",
-          "70010100000/Z", "7001010000 0Z", "-70101000000Z", "700101000000.5Z",
-          "20200101000000Z"}) {
+    for (const std::string_view wrong : {"",
+                                         "Z",
+                                         "7001010000Z",
+                                         "700101000000",
+                                         "700101000000+0000",
+                                         "700101000000z",
+                                         "700101000000ZZ",
+                                         "700001000000Z",
+                                         "701301000000Z",
+                                         "700100000000Z",
+                                         "700132000000Z",
+                                         "700431000000Z",
+                                         "700229000000Z",
+                                         "700101240000Z",
+                                         "700101006000Z",
+                                         "700101000060Z",
+                                         "70010100000/Z",
+                                         "7001010000 0Z",
+                                         "-70101000000Z",
+                                         "700101000000.5Z",
+                                         "20200101000000Z"}) {
         CAPTURE(wrong);
         CHECK_FALSE(utc(wrong));
     }
@@ -179,5 +194,6 @@ TEST_CASE("a fraction of a second never makes a validity longer", "[x509][time]"
 
 TEST_CASE("a truncated time is no time", "[x509][time]") {
     const std::string_view whole = "20200101000000.25Z";
-    for (std::size_t n = 0; n < whole.size(); ++n) CHECK_FALSE(general(whole.substr(0, n)));
+    for (std::size_t n = 0; n < whole.size(); ++n)
+        CHECK_FALSE(general(whole.substr(0, n)));
 }

@@ -34,7 +34,8 @@ struct subject {
     }
     bool is_for(std::string_view host, bool common_name = false) const {
         const verify_code result = code(host, common_name);
-        if (result == verify_code::ok) return true;
+        if (result == verify_code::ok)
+            return true;
         const bool ip = reference_identity(host).is_ip();
         CHECK(result == (ip ? verify_code::ip_address_mismatch : verify_code::hostname_mismatch));
         return false;
@@ -46,7 +47,9 @@ template <class... Names>
 subject with_names(const Names&... names) {
     return subject({.subject = test::name(""), .extensions = {test::alt_names(names...)}});
 }
-subject with_dns(std::string_view name) { return with_names(test::dns(name)); }
+subject with_dns(std::string_view name) {
+    return with_names(test::dns(name));
+}
 // One whose only name is a common name.
 subject with_common_name(std::string_view name) {
     return subject({.subject = test::name(name)});
@@ -169,15 +172,14 @@ TEST_CASE("IP addresses match IP entries only", "[x509][host_name]") {
         CHECK_FALSE(c.is_for(host));
     }
 
-    const auto six = with_names(
-        test::ip({0x20, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xCA, 0xFE}),
-        test::ip({0x20, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xBA, 0xBA}));
+    const auto six =
+        with_names(test::ip({0x20, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xCA, 0xFE}),
+                   test::ip({0x20, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xBA, 0xBA}));
     CHECK(six.is_for("2001::cafe"));
     CHECK(six.is_for("2001:0:0:0:0:0:0:CAFE"));
     CHECK(six.is_for("2003::baba"));
-    for (const auto host :
-         {"2003::baba ", "2003::baba extra data", "2003::bebe", "example.net", "[2003::baba]",
-          "2003::baba%eth0", "2003::baba."}) {
+    for (const auto host : {"2003::baba ", "2003::baba extra data", "2003::bebe", "example.net",
+                            "[2003::baba]", "2003::baba%eth0", "2003::baba."}) {
         CAPTURE(host);
         CHECK_FALSE(six.is_for(host));
     }
@@ -212,8 +214,8 @@ TEST_CASE("other kinds of names are not host names", "[x509][host_name]") {
 
 TEST_CASE("the common name counts only without DNS and IP entries", "[x509][host_name]") {
     const auto named = [](auto... names) {
-        return subject({.subject = test::name("leaf.test"),
-                        .extensions = {test::alt_names(names...)}});
+        return subject(
+            {.subject = test::name("leaf.test"), .extensions = {test::alt_names(names...)}});
     };
     CHECK(with_common_name("leaf.test").is_for("leaf.test", true));
     CHECK_FALSE(with_common_name("leaf.test").is_for("leaf.test", false));
@@ -224,36 +226,35 @@ TEST_CASE("the common name counts only without DNS and IP entries", "[x509][host
     CHECK_FALSE(named(test::ip({1, 2, 3, 4})).is_for("leaf.test", true));
 
     // CPython's vectors
-    const subject french({.subject = test::name("linuxfrz.org"),
-                          .extensions = {test::alt_names(
-                              test::dns("linuxfr.org"), test::dns("linuxfr.com"),
-                              test::other_name("<unsupported>"))}});
+    const subject french(
+        {.subject = test::name("linuxfrz.org"),
+         .extensions = {test::alt_names(test::dns("linuxfr.org"), test::dns("linuxfr.com"),
+                                        test::other_name("<unsupported>"))}});
     CHECK(french.is_for("linuxfr.org", true));
     CHECK(french.is_for("linuxfr.com", true));
     CHECK_FALSE(french.is_for("<unsupported>", true));
     CHECK_FALSE(french.is_for("linuxfrz.org", true));
 
-    const auto place = test::sequence(
-        test::set(test::attribute("2.5.4.6", test::printable("US"))),
-        test::set(test::attribute("2.5.4.8", test::utf8("California"))),
-        test::set(test::common_name("mail.google.com")));
+    const auto place =
+        test::sequence(test::set(test::attribute("2.5.4.6", test::printable("US"))),
+                       test::set(test::attribute("2.5.4.8", test::utf8("California"))),
+                       test::set(test::common_name("mail.google.com")));
     const subject google({.subject = place});
     CHECK(google.is_for("mail.google.com", true));
     CHECK_FALSE(google.is_for("gmail.com", true));
     CHECK_FALSE(google.is_for("California", true));
 
     const subject nameless({.subject = test::sequence(
-        test::set(test::attribute("2.5.4.8", test::utf8("California"))))});
+                                test::set(test::attribute("2.5.4.8", test::utf8("California"))))});
     CHECK_FALSE(nameless.is_for("mail.google.com", true));
-    const subject only_other({.subject = test::name(""),
-                              .extensions = {test::alt_names(test::other_name("x"))}});
+    const subject only_other(
+        {.subject = test::name(""), .extensions = {test::alt_names(test::other_name("x"))}});
     CHECK_FALSE(only_other.is_for("google.com", true));
 }
 
 TEST_CASE("common names of every string type", "[x509][host_name]") {
     const auto typed = [](const test::der& value) {
-        return subject(
-            {.subject = test::sequence(test::set(test::attribute("2.5.4.3", value)))});
+        return subject({.subject = test::sequence(test::set(test::attribute("2.5.4.3", value)))});
     };
     CHECK(typed(test::printable("leaf.test")).is_for("leaf.test", true));
     CHECK(typed(test::ia5("leaf.test")).is_for("leaf.test", true));
@@ -324,7 +325,8 @@ TEST_CASE("host names that are errors", "[x509][host_name]") {
         const reference_identity identity(v.host);
         CHECK(identity.error() == v.error);
         CHECK(static_cast<bool>(identity) == (v.error == none));
-        if (v.error == none) continue;
+        if (v.error == none)
+            continue;
         CHECK(identity.name().empty());
         CHECK(identity.sni().empty());
         CHECK_FALSE(identity.matchable());
@@ -352,19 +354,48 @@ TEST_CASE("what is sent as the server name", "[x509][host_name]") {
 
 TEST_CASE("IP literals are exactly those of inet_pton", "[x509][ip]") {
     tlsxx::x509::ip_address address;
-    for (const auto text : {"127.0.0.1", "192.168.0.1", "0.0.0.0", "255.255.255.255", "::1", "::",
-                            "2001:db8:85a3::8a2e:370:7334", "1:2:3:4:5:6:7:8", "1::", "::8",
+    for (const auto text : {"127.0.0.1", "192.168.0.1", "0.0.0.0", "255.255.255.255", "::1",
+                            "::", "2001:db8:85a3::8a2e:370:7334", "1:2:3:4:5:6:7:8", "1::", "::8",
                             "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::ffff:1.2.3.4",
                             "1:2:3:4:5:6:1.2.3.4", "ABCD::ef01", "64:ff9b::192.0.2.33"}) {
         CAPTURE(text);
         CHECK(tlsxx::x509::parse_ip(text, address));
     }
-    for (const auto text :
-         {"1", "", "1.2.3", "256.0.0.1", "127.0.0.1/24", "01.2.3.4", "1.2.3.4.", ".1.2.3.4",
-          "1..3.4", "1.2.3.4.5", " 1.2.3.4", "1.2.3.4 ", "0x1.2.3.4", "1.2.3.-4", "1.2.3.0004",
-          ":", ":::", "1:", ":1", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::",
-          "g::", "::1%lo", "[::1]", "1:2:3:4::5:6:7:8", "::1.2.3", "::1.2.3.4:5", "1.2.3.4::",
-          "1:2:3:4:5:6:7:1.2.3.4", "::1 ", "1:::2", "2001:db8::1/64", "::00001"}) {
+    for (const auto text : {"1",
+                            "",
+                            "1.2.3",
+                            "256.0.0.1",
+                            "127.0.0.1/24",
+                            "01.2.3.4",
+                            "1.2.3.4.",
+                            ".1.2.3.4",
+                            "1..3.4",
+                            "1.2.3.4.5",
+                            " 1.2.3.4",
+                            "1.2.3.4 ",
+                            "0x1.2.3.4",
+                            "1.2.3.-4",
+                            "1.2.3.0004",
+                            ":",
+                            ":::",
+                            "1:",
+                            ":1",
+                            "1:2:3:4:5:6:7",
+                            "1:2:3:4:5:6:7:8:9",
+                            "1::2::3",
+                            "12345::",
+                            "g::",
+                            "::1%lo",
+                            "[::1]",
+                            "1:2:3:4::5:6:7:8",
+                            "::1.2.3",
+                            "::1.2.3.4:5",
+                            "1.2.3.4::",
+                            "1:2:3:4:5:6:7:1.2.3.4",
+                            "::1 ",
+                            "1:::2",
+                            "2001:db8::1/64",
+                            "::00001"}) {
         CAPTURE(text);
         CHECK_FALSE(tlsxx::x509::parse_ip(text, address));
         CHECK(address.size == 0);
@@ -379,9 +410,9 @@ TEST_CASE("agreement with inet_pton on made-up text", "[x509][ip]") {
         state = state * 1664525U + 1013904223U;
         return (state >> 16U) % below;
     };
-    const std::string_view pieces[] = {"0", "1", "12", "255", "256", "00", "ff", "FFFF", "12345",
-                                       ":", ":", ":", "::", ".", ".", ".", "g", "%", " ", "1.2.3.4",
-                                       "1:2:3:4", "a:b:c"};
+    const std::string_view pieces[] = {
+        "0", "1",  "12", "255", "256", "00", "ff", "FFFF", "12345",   ":",       ":",
+        ":", "::", ".",  ".",   ".",   "g",  "%",  " ",    "1.2.3.4", "1:2:3:4", "a:b:c"};
     int accepted = 0;
     for (int round = 0; round < 200000; ++round) {
         std::string text;
@@ -404,9 +435,8 @@ TEST_CASE("agreement with inet_pton on made-up text", "[x509][ip]") {
 }
 
 TEST_CASE("IPv6 addresses as text", "[x509][ip]") {
-    for (const auto text : {"::", "::1", "1::", "2001:db8::1", "2001:db8:0:1:1:1:1:1",
-                            "1:0:0:2::3", "fe80::a:b", "1:2:3:4:5:6:7:8", "::2:3:4:5:6:7",
-                            "10.0.255.1"}) {
+    for (const auto text : {"::", "::1", "1::", "2001:db8::1", "2001:db8:0:1:1:1:1:1", "1:0:0:2::3",
+                            "fe80::a:b", "1:2:3:4:5:6:7:8", "::2:3:4:5:6:7", "10.0.255.1"}) {
         tlsxx::x509::ip_address address;
         REQUIRE(tlsxx::x509::parse_ip(text, address));
         CHECK(tlsxx::x509::ip_text(address.data()) == text);

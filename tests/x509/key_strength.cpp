@@ -34,7 +34,8 @@ test::der pss(const test::der& parameters) {
 
 TEST_CASE("security levels", "[x509][key_strength]") {
     const int bits[] = {0, 80, 112, 128, 192, 256};
-    for (int level = 0; level <= 5; ++level) CHECK(required_bits(level) == bits[level]);
+    for (int level = 0; level <= 5; ++level)
+        CHECK(required_bits(level) == bits[level]);
     CHECK(required_bits(-1) == 0);
     CHECK(required_bits(9) == 256);
 }
@@ -96,18 +97,28 @@ TEST_CASE("strength of signature algorithms", "[x509][key_strength]") {
         std::string_view id;
         int bits;
     };
-    for (const auto& [id, bits] :
-         {vector{"1.2.840.113549.1.1.2", 0},      vector{"1.2.840.113549.1.1.4", 39},
-          vector{"1.2.840.113549.1.1.5", 63},     vector{"1.2.840.113549.1.1.14", 112},
-          vector{"1.2.840.113549.1.1.11", 128},   vector{"1.2.840.113549.1.1.12", 192},
-          vector{"1.2.840.113549.1.1.13", 256},   vector{"1.2.840.10045.4.1", 63},
-          vector{"1.2.840.10045.4.3.1", 112},     vector{"1.2.840.10045.4.3.2", 128},
-          vector{"1.2.840.10045.4.3.3", 192},     vector{"1.2.840.10045.4.3.4", 256},
-          vector{"1.2.840.10045.4.3.5", 0},       vector{"2.16.840.1.101.3.4.3.10", 128},
-          vector{"2.16.840.1.101.3.4.3.13", 112}, vector{"2.16.840.1.101.3.4.3.16", 256},
-          vector{"2.16.840.1.101.3.4.3.19", 256}, vector{"2.16.840.1.101.3.4.3.2", 0},
-          vector{"1.3.101.112", 128},             vector{"1.3.101.113", 224},
-          vector{"1.3.14.3.2.29", 0},             vector{"1.2.3", 0}}) {
+    for (const auto& [id, bits] : {vector{"1.2.840.113549.1.1.2", 0},
+                                   vector{"1.2.840.113549.1.1.4", 39},
+                                   vector{"1.2.840.113549.1.1.5", 63},
+                                   vector{"1.2.840.113549.1.1.14", 112},
+                                   vector{"1.2.840.113549.1.1.11", 128},
+                                   vector{"1.2.840.113549.1.1.12", 192},
+                                   vector{"1.2.840.113549.1.1.13", 256},
+                                   vector{"1.2.840.10045.4.1", 63},
+                                   vector{"1.2.840.10045.4.3.1", 112},
+                                   vector{"1.2.840.10045.4.3.2", 128},
+                                   vector{"1.2.840.10045.4.3.3", 192},
+                                   vector{"1.2.840.10045.4.3.4", 256},
+                                   vector{"1.2.840.10045.4.3.5", 0},
+                                   vector{"2.16.840.1.101.3.4.3.10", 128},
+                                   vector{"2.16.840.1.101.3.4.3.13", 112},
+                                   vector{"2.16.840.1.101.3.4.3.16", 256},
+                                   vector{"2.16.840.1.101.3.4.3.19", 256},
+                                   vector{"2.16.840.1.101.3.4.3.2", 0},
+                                   vector{"1.3.101.112", 128},
+                                   vector{"1.3.101.113", 224},
+                                   vector{"1.3.14.3.2.29", 0},
+                                   vector{"1.2.3", 0}}) {
         CAPTURE(id);
         CHECK(signature(test::algorithm(id)) == bits);
     }

@@ -21,7 +21,9 @@ using tlsxx::x509::names_equal;
 
 namespace {
 
-test::der cn(const test::der& value) { return sequence(set(attribute("2.5.4.3", value))); }
+test::der cn(const test::der& value) {
+    return sequence(set(attribute("2.5.4.3", value)));
+}
 
 bool same(const test::der& a, const test::der& b) {
     const bool result = names_equal(cn(a), cn(b));
@@ -52,10 +54,17 @@ TEST_CASE("names are compared in their normal form", "[x509][name]") {
 
 TEST_CASE("strings that are not what their type says equal only themselves", "[x509][name]") {
     const test::der broken[] = {
-        test::utf8("\xC0\x80"), test::utf8("\xE0\x80\x80"),     test::utf8("\xED\xA0\x80"),
-        test::utf8("\xC3"),     test::utf8("\xF5\x80\x80\x80"), test::utf8("\xF0\x80\x80\x80"),
-        test::utf8("\x80"),     tlv(0x1E, raw({0})),            tlv(0x1C, raw({0, 0x11, 0, 0})),
-        test::ia5("\xE4"),      tlv(0x1E, raw({0xD8, 0x00})),
+        test::utf8("\xC0\x80"),
+        test::utf8("\xE0\x80\x80"),
+        test::utf8("\xED\xA0\x80"),
+        test::utf8("\xC3"),
+        test::utf8("\xF5\x80\x80\x80"),
+        test::utf8("\xF0\x80\x80\x80"),
+        test::utf8("\x80"),
+        tlv(0x1E, raw({0})),
+        tlv(0x1C, raw({0, 0x11, 0, 0})),
+        test::ia5("\xE4"),
+        tlv(0x1E, raw({0xD8, 0x00})),
     };
     for (const auto& value : broken) {
         CHECK(same(value, value));
@@ -77,15 +86,17 @@ TEST_CASE("the order inside a relative name does not count", "[x509][name]") {
     CHECK_FALSE(names_equal(sequence(set(a)), sequence(set(a, b))));
     CHECK_FALSE(names_equal(sequence(set(a)), sequence(set(a), set(b))));
     CHECK(names_equal(sequence(set(a, common_name("x"))), sequence(set(common_name("X"), a))));
-    CHECK_FALSE(names_equal(cn(test::utf8("a")), sequence(set(attribute("2.5.4.10",
-                                                                        test::utf8("a"))))));
+    CHECK_FALSE(
+        names_equal(cn(test::utf8("a")), sequence(set(attribute("2.5.4.10", test::utf8("a"))))));
 }
 
 TEST_CASE("a relative name of very many attributes is compared as bytes", "[x509][name]") {
     test::der many;
-    for (int i = 0; i < 17; ++i) many = test::join(many, common_name("x" + std::to_string(i)));
+    for (int i = 0; i < 17; ++i)
+        many = test::join(many, common_name("x" + std::to_string(i)));
     test::der turned = common_name("x16");
-    for (int i = 0; i < 16; ++i) turned = test::join(turned, common_name("x" + std::to_string(i)));
+    for (int i = 0; i < 16; ++i)
+        turned = test::join(turned, common_name("x" + std::to_string(i)));
     CHECK(names_equal(sequence(set(many)), sequence(set(many))));
     CHECK_FALSE(names_equal(sequence(set(many)), sequence(set(turned))));
 }
@@ -101,8 +112,8 @@ TEST_CASE("what a name is", "[x509][name]") {
     CHECK_FALSE(is_name(sequence(set(set(test::oid("2.5.4.3"), test::utf8("x"))))));
     CHECK_FALSE(is_name(sequence(set(sequence(test::oid("2.5.4.3"))))));
     CHECK_FALSE(is_name(sequence(set(sequence(test::utf8("x"), test::oid("2.5.4.3"))))));
-    CHECK_FALSE(is_name(sequence(set(sequence(test::oid("2.5.4.3"), test::utf8("x"),
-                                              test::null())))));
+    CHECK_FALSE(
+        is_name(sequence(set(sequence(test::oid("2.5.4.3"), test::utf8("x"), test::null())))));
     CHECK_FALSE(is_name(test::join(test::name("x"), raw({0}))));
     CHECK_FALSE(names_equal({}, test::name("x")));
     CHECK_FALSE(names_equal(test::name("x"), raw({0x30, 0x05})));
@@ -140,14 +151,16 @@ TEST_CASE("a hostile name cannot write to a terminal", "[x509][name]") {
     CHECK(name_text(cn(test::utf8("a\x1B[2Jb\r\n\tc"))) == "CN=a\\1B[2Jb\\0D\\0A\\09c");
     CHECK(name_text(cn(test::utf8("null\0x"sv))) == "CN=null\\00x");
     CHECK(name_text(cn(test::utf8("\x7F"))) == "CN=\\7F");
-    CHECK(name_text(cn(test::utf8("\xC2\x9B"))) == "CN=\\C2\\9B");             // C1 control
-    CHECK(name_text(cn(tlv(0x14, raw({0x9B})))) == "CN=\\C2\\9B");             // as Latin-1
-    CHECK(name_text(cn(test::utf8("\xE2\x80\xAE" "x"))) == "CN=\\E2\\80\\AEx"); // right to left
-    CHECK(name_text(cn(test::utf8("\xE2\x80\x8B"))) == "CN=\\E2\\80\\8B");     // no width
+    CHECK(name_text(cn(test::utf8("\xC2\x9B"))) == "CN=\\C2\\9B"); // C1 control
+    CHECK(name_text(cn(tlv(0x14, raw({0x9B})))) == "CN=\\C2\\9B"); // as Latin-1
+    CHECK(name_text(cn(test::utf8("\xE2\x80\xAE"
+                                  "x"))) == "CN=\\E2\\80\\AEx");           // right to left
+    CHECK(name_text(cn(test::utf8("\xE2\x80\x8B"))) == "CN=\\E2\\80\\8B"); // no width
     CHECK(name_text(cn(test::utf8("\xF3\xA0\x80\xA0"))) == "CN=\\F3\\A0\\80\\A0");
     for (int b = 0; b < 256; ++b) {
         const std::string text = name_text(cn(tlv(0x14, raw({b}))));
-        for (const char c : text) CHECK((static_cast<unsigned char>(c) >= 0x20 && c != 0x7F));
+        for (const char c : text)
+            CHECK((static_cast<unsigned char>(c) >= 0x20 && c != 0x7F));
     }
 }
 

@@ -24,10 +24,10 @@ struct chain {
                            .extensions = {test::basic_constraints(false), test::key_usage({0}),
                                           test::ext_key_usage(test::server_auth),
                                           test::alt_names(test::dns("leaf.test"))}};
-    test::certificate inter{.issuer = test::name("Root"),
-                            .subject = test::name("Inter"),
-                            .extensions = {test::basic_constraints(true, 0),
-                                           test::key_usage({5, 6})}};
+    test::certificate inter{
+        .issuer = test::name("Root"),
+        .subject = test::name("Inter"),
+        .extensions = {test::basic_constraints(true, 0), test::key_usage({5, 6})}};
     test::certificate root{.issuer = test::name("Root"),
                            .subject = test::name("Root"),
                            .extensions = {test::basic_constraints(true), test::key_usage({5, 6})}};
@@ -134,7 +134,8 @@ TEST_CASE("the purpose must be named in every extended key usage", "[x509][polic
     for (int depth = 0; depth < 3; ++depth) {
         chain c;
         auto& which = depth == 0 ? c.leaf : depth == 1 ? c.inter : c.root;
-        if (depth == 0) which.extensions.erase(which.extensions.begin() + 2);
+        if (depth == 0)
+            which.extensions.erase(which.extensions.begin() + 2);
         const auto plain = which.extensions;
         const auto with = [&](const test::der& usage) {
             which.extensions = plain;
@@ -251,7 +252,8 @@ TEST_CASE("at most so many intermediates", "[x509][policy]") {
             test::certificate one = c.inter;
             one.extensions = {test::basic_constraints(true)};
             one.subject = test::name("Inter " + std::to_string(i));
-            if (self_issued && i == 0) one.issuer = one.subject;
+            if (self_issued && i == 0)
+                one.issuer = one.subject;
             certificates.push_back(one.build());
         }
         certificates.push_back(c.root.build());
@@ -363,7 +365,8 @@ TEST_CASE("extensions that cannot be left aside", "[x509][policy]") {
         return c.judge();
     };
     for (int depth = 0; depth < 3; ++depth) {
-        only(with(depth, test::extension("1.2.3.4", true, {})), unhandled_critical_extension, depth);
+        only(with(depth, test::extension("1.2.3.4", true, {})), unhandled_critical_extension,
+             depth);
         CHECK(with(depth, test::extension("1.2.3.4", false, {})).empty());
         only(with(depth, test::extension("2.5.29.14", false, test::null())), invalid_extension,
              depth);
@@ -377,7 +380,9 @@ TEST_CASE("name constraints are beyond some engines", "[x509][policy]") {
     for (int depth = 0; depth < 3; ++depth) {
         chain c;
         c.rules.refuse_name_constraints = true;
-        (depth == 0 ? c.leaf : depth == 1 ? c.inter : c.root)
+        (depth == 0   ? c.leaf
+         : depth == 1 ? c.inter
+                      : c.root)
             .extensions.push_back(
                 test::extension("2.5.29.30", depth == 1, test::sequence(test::der{})));
         only(c.judge(), engine_limit_name_constraints, depth);

@@ -41,11 +41,11 @@ TEST_CASE("a code is written as its number", "[x509][verify_code]") {
 TEST_CASE("alerts are the ones that OpenSSL 3.0 sends", "[x509][verify_code]") {
     // Asked of OpenSSL's own ssl_x509err2alert; what is not listed is certificate_unknown, 46.
     const std::map<int, int> expected{
-        {1, 80},  {2, 48},  {3, 48},  {4, 42},  {5, 42},  {6, 42},  {7, 51},  {8, 51},  {9, 42},
-        {10, 45}, {11, 42}, {12, 45}, {13, 42}, {14, 42}, {15, 42}, {16, 42}, {17, 80}, {18, 48},
-        {19, 48}, {20, 48}, {21, 48}, {22, 48}, {23, 44}, {25, 48}, {26, 43}, {27, 42}, {28, 42},
-        {33, 48}, {50, 40}, {62, 42}, {63, 42}, {64, 42}, {65, 42}, {66, 42}, {67, 42}, {68, 42},
-        {69, 80}, {70, 80}, {79, 48}, {94, 42}};
+        {1, 80},  {2, 48},  {3, 48},  {4, 42},  {5, 42},  {6, 42},  {7, 51},  {8, 51},
+        {9, 42},  {10, 45}, {11, 42}, {12, 45}, {13, 42}, {14, 42}, {15, 42}, {16, 42},
+        {17, 80}, {18, 48}, {19, 48}, {20, 48}, {21, 48}, {22, 48}, {23, 44}, {25, 48},
+        {26, 43}, {27, 42}, {28, 42}, {33, 48}, {50, 40}, {62, 42}, {63, 42}, {64, 42},
+        {65, 42}, {66, 42}, {67, 42}, {68, 42}, {69, 80}, {70, 80}, {79, 48}, {94, 42}};
     for (int number = 0; number <= 95; ++number) {
         CAPTURE(number);
         const auto found = expected.find(number);
@@ -94,7 +94,8 @@ TEST_CASE("findings of equal severity: the lowest depth, then the first", "[x509
 
 TEST_CASE("a full list of findings keeps the worst", "[x509][findings]") {
     tlsxx::x509::findings list;
-    for (int depth = 0; depth < 40; ++depth) list.add(verify_code::cert_has_expired, depth);
+    for (int depth = 0; depth < 40; ++depth)
+        list.add(verify_code::cert_has_expired, depth);
     CHECK(list.size() == tlsxx::x509::findings::capacity);
     list.add(verify_code::cert_revoked, 0); // milder than all
     CHECK_FALSE(list.contains({verify_code::cert_revoked, 0}));

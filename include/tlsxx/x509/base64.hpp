@@ -25,7 +25,8 @@ inline void append_base64(std::string& out, bytes data) {
         std::uint32_t group = 0;
         for (std::size_t i = 0; i < 3; ++i) {
             group <<= 8U;
-            if (i < count) group |= std::to_integer<std::uint32_t>(data[at + i]);
+            if (i < count)
+                group |= std::to_integer<std::uint32_t>(data[at + i]);
         }
         for (std::size_t i = 0; i < 4; ++i) {
             out += i <= count ? alphabet[(group >> (18 - 6 * i)) & 0x3FU] : '=';
@@ -36,7 +37,8 @@ inline void append_base64(std::string& out, bytes data) {
             column = 0;
         }
     }
-    if (column != 0) out += '\n';
+    if (column != 0)
+        out += '\n';
 }
 
 /// base64_decoder takes base64 in pieces and appends what it means to a vector. White space is not
@@ -48,16 +50,20 @@ public:
     /// put takes one character. False if it has no place here.
     bool put(char c) {
         if (c == '=') {
-            if (count_ < 2 || count_ + padding_ >= 4) return false;
+            if (count_ < 2 || count_ + padding_ >= 4)
+                return false;
             ++padding_;
-            if (count_ + padding_ == 4) return flush();
+            if (count_ + padding_ == 4)
+                return flush();
             return true;
         }
         const int digit = value(c);
-        if (digit < 0 || padding_ != 0) return false;
+        if (digit < 0 || padding_ != 0)
+            return false;
         group_ = (group_ << 6U) | static_cast<std::uint32_t>(digit);
         if (++count_ == 4) {
-            for (unsigned i = 0; i < 3; ++i) push(group_ >> (16 - 8 * i));
+            for (unsigned i = 0; i < 3; ++i)
+                push(group_ >> (16 - 8 * i));
             group_ = 0;
             count_ = 0;
         }
@@ -68,10 +74,14 @@ public:
 
 private:
     static constexpr int value(char c) noexcept {
-        if (c >= 'A' && c <= 'Z') return c - 'A';
-        if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-        if (c >= '0' && c <= '9') return c - '0' + 52;
-        if (c == '+') return 62;
+        if (c >= 'A' && c <= 'Z')
+            return c - 'A';
+        if (c >= 'a' && c <= 'z')
+            return c - 'a' + 26;
+        if (c >= '0' && c <= '9')
+            return c - '0' + 52;
+        if (c == '+')
+            return 62;
         return c == '/' ? 63 : -1;
     }
     void push(std::uint32_t bits) { out_.push_back(static_cast<std::byte>(bits & 0xFFU)); }

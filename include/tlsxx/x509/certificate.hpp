@@ -95,7 +95,8 @@ public:
     std::vector<std::string> ip_addresses() const {
         std::vector<std::string> out;
         each_name(x509::general_name_type::ip_address, [&](x509::bytes content) {
-            if (content.size() == 4 || content.size() == 16) out.push_back(x509::ip_text(content));
+            if (content.size() == 4 || content.size() == 16)
+                out.push_back(x509::ip_text(content));
         });
         return out;
     }
@@ -134,11 +135,13 @@ private:
     template <class Each>
     void each_name(x509::general_name_type type, Each each) const {
         const auto parsed = view();
-        if (!parsed || parsed->extensions_malformed()) return;
+        if (!parsed || parsed->extensions_malformed())
+            return;
         x509::general_names names = parsed->subject_alt_names();
         x509::general_name entry;
         while (names.next(entry)) {
-            if (entry.type == type) each(entry.content);
+            if (entry.type == type)
+                each(entry.content);
         }
     }
 

@@ -28,7 +28,8 @@ public:
     /// still be wrong: see not_before and extensions_malformed. Allocates nothing.
     static std::optional<certificate_view> parse(bytes input) noexcept {
         certificate_view out;
-        if (!out.read(input)) return std::nullopt;
+        if (!out.read(input))
+            return std::nullopt;
         return out;
     }
 
@@ -67,9 +68,7 @@ public:
     bool has_unknown_critical() const noexcept { return unknown_critical_; }
 
     /// basic_constraints is the default one if the extension is absent.
-    const x509::basic_constraints& basic_constraints() const noexcept {
-        return basic_constraints_;
-    }
+    const x509::basic_constraints& basic_constraints() const noexcept { return basic_constraints_; }
     /// may tells whether the key usage, where present, allows a use.
     bool may(key_usage_bit use) const noexcept {
         return !has(extension_kind::key_usage) || key_usage_.has(use);
@@ -87,9 +86,9 @@ public:
     /// looks_self_signed demands also that the key identifiers, where both are given, agree. The
     /// signature is not checked.
     bool looks_self_signed() const noexcept {
-        return self_issued_ && (subject_key_identifier_.empty() ||
-                                authority_key_identifier_.empty() ||
-                                equal(subject_key_identifier_, authority_key_identifier_));
+        return self_issued_ &&
+               (subject_key_identifier_.empty() || authority_key_identifier_.empty() ||
+                equal(subject_key_identifier_, authority_key_identifier_));
     }
 
 private:
@@ -109,7 +108,8 @@ private:
 
     bool read(bytes input) noexcept {
         der::element whole;
-        if (!der::single(input, der::tag::sequence, whole)) return false;
+        if (!der::single(input, der::tag::sequence, whole))
+            return false;
         der_ = whole.whole;
         der::reader in(whole.content);
         der::element tbs;
@@ -127,7 +127,8 @@ private:
 
     bool read_tbs(bytes content) noexcept {
         der::reader in(content);
-        if (!read_version(in)) return false;
+        if (!read_version(in))
+            return false;
         algorithm_identifier inner;
         der::element issuer;
         bytes validity;
@@ -160,7 +161,8 @@ private:
 
     bool read_version(der::reader& in) noexcept {
         version_ = 1;
-        if (!in.next_is(der::tag::context(0, true))) return !in.failed();
+        if (!in.next_is(der::tag::context(0, true)))
+            return !in.failed();
         bytes wrapped;
         bytes content;
         std::uint32_t number = 0;
@@ -177,7 +179,8 @@ private:
         der::reader in(content);
         der::element first;
         der::element last;
-        if (!in.next(first) || !in.next(last) || !in.at_end()) return false;
+        if (!in.next(first) || !in.next(last) || !in.at_end())
+            return false;
         not_before_ = parse_time(first.tag, first.content, rounding::up);
         not_after_ = parse_time(last.tag, last.content, rounding::down);
         return true;
@@ -188,16 +191,21 @@ private:
         std::size_t count = 0;
         for (der::reader in(extensions_); in.more(); ++count) {
             extension entry;
-            if (count == most_extensions || !read_extension(in, entry)) return false;
+            if (count == most_extensions || !read_extension(in, entry))
+                return false;
             for (std::size_t i = 0; i < count; ++i) {
-                if (equal(seen[i], entry.id)) return false;
+                if (equal(seen[i], entry.id))
+                    return false;
             }
             seen[count] = entry.id;
             const auto kind = kind_of(entry.id);
-            if (entry.critical && (!kind || !may_be_critical(*kind))) unknown_critical_ = true;
-            if (!kind) continue;
+            if (entry.critical && (!kind || !may_be_critical(*kind)))
+                unknown_critical_ = true;
+            if (!kind)
+                continue;
             slots_[static_cast<std::size_t>(*kind)] = {true, entry.critical, entry.value};
-            if (!read_value(*kind, entry.value)) extensions_malformed_ = true;
+            if (!read_value(*kind, entry.value))
+                extensions_malformed_ = true;
         }
         return true;
     }
@@ -240,11 +248,13 @@ private:
 
     static bool is_list_of_oids(bytes value) noexcept {
         bytes content;
-        if (!der::single(value, der::tag::sequence, content)) return false;
+        if (!der::single(value, der::tag::sequence, content))
+            return false;
         der::reader in(content);
         bytes id;
         while (in.more()) {
-            if (!in.next(der::tag::oid, id) || !der::is_oid(id)) return false;
+            if (!in.next(der::tag::oid, id) || !der::is_oid(id))
+                return false;
         }
         return in.at_end();
     }

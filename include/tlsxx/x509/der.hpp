@@ -88,14 +88,16 @@ public:
 
     /// next reads one element that must bear this tag.
     bool next(std::uint8_t tag, element& out) noexcept {
-        if (!next_is(tag)) failed_ = true;
+        if (!next_is(tag))
+            failed_ = true;
         return next(out);
     }
 
     /// next reads one element of this tag and gives its content only.
     bool next(std::uint8_t tag, bytes& content) noexcept {
         element out;
-        if (!next(tag, out)) return false;
+        if (!next(tag, out))
+            return false;
         content = out.content;
         return true;
     }
@@ -110,23 +112,28 @@ private:
     // Only single-byte tags, definite lengths and the shortest form of a length are DER as used by
     // X.509. Four length bytes are more than any certificate or CRL needs.
     bool split(element& out) const noexcept {
-        if (rest_.size() < 2) return false;
+        if (rest_.size() < 2)
+            return false;
         const auto tag = std::to_integer<std::uint8_t>(rest_[0]);
-        if ((tag & 0x1FU) == 0x1FU) return false;
+        if ((tag & 0x1FU) == 0x1FU)
+            return false;
         const auto first = std::to_integer<std::uint8_t>(rest_[1]);
         std::size_t header = 2;
         std::size_t length = first;
         if (first >= 0x80U) {
             const std::size_t count = first & 0x7FU;
-            if (count == 0 || count > 4 || rest_.size() < 2 + count) return false;
+            if (count == 0 || count > 4 || rest_.size() < 2 + count)
+                return false;
             length = 0;
             for (std::size_t i = 0; i < count; ++i) {
                 length = (length << 8U) | std::to_integer<std::size_t>(rest_[2 + i]);
             }
-            if (length < 0x80 || (length >> (8 * (count - 1))) == 0) return false;
+            if (length < 0x80 || (length >> (8 * (count - 1))) == 0)
+                return false;
             header += count;
         }
-        if (rest_.size() - header < length) return false;
+        if (rest_.size() - header < length)
+            return false;
         out.tag = tag;
         out.content = rest_.subspan(header, length);
         out.whole = rest_.first(header + length);
@@ -151,7 +158,8 @@ inline bool single(bytes input, std::uint8_t tag, bytes& content) noexcept {
 
 /// read_boolean reads the content of a BOOLEAN: one byte, 0 or 255 (X.690 11.1).
 inline bool read_boolean(bytes content, bool& out) noexcept {
-    if (content.size() != 1) return false;
+    if (content.size() != 1)
+        return false;
     const auto value = std::to_integer<std::uint8_t>(content[0]);
     out = value != 0;
     return value == 0 || value == 0xFF;
@@ -159,8 +167,10 @@ inline bool read_boolean(bytes content, bool& out) noexcept {
 
 /// is_integer tells whether this is the content of an INTEGER in its shortest form (X.690 8.3.2).
 inline bool is_integer(bytes content) noexcept {
-    if (content.empty()) return false;
-    if (content.size() == 1) return true;
+    if (content.empty())
+        return false;
+    if (content.size() == 1)
+        return true;
     const auto first = std::to_integer<std::uint8_t>(content[0]);
     const bool negative = (std::to_integer<std::uint8_t>(content[1]) & 0x80U) != 0;
     return !(first == 0x00 && !negative) && !(first == 0xFF && negative);
@@ -169,7 +179,8 @@ inline bool is_integer(bytes content) noexcept {
 /// read_unsigned reads a non-negative INTEGER; what exceeds `limit` is given as `limit`, since
 /// nobody who asks for a small number cares how much larger it is.
 inline bool read_unsigned(bytes content, std::uint32_t limit, std::uint32_t& out) noexcept {
-    if (!is_integer(content) || (content[0] & std::byte{0x80}) != std::byte{}) return false;
+    if (!is_integer(content) || (content[0] & std::byte{0x80}) != std::byte{})
+        return false;
     std::uint64_t value = 0;
     for (const std::byte b : content) {
         value = (value << 8U) | std::to_integer<std::uint64_t>(b);
@@ -189,20 +200,24 @@ struct bit_string {
 
     /// bit tells whether the named bit is set; one beyond the end is not. Bit 0 comes first.
     bool bit(std::size_t number) const noexcept {
-        if (number / 8 >= octets.size()) return false;
+        if (number / 8 >= octets.size())
+            return false;
         return ((std::to_integer<unsigned>(octets[number / 8]) >> (7 - number % 8)) & 1U) != 0;
     }
 };
 
 /// read_bit_string takes a BIT STRING's content apart; padding bits must be zero (X.690 11.2.1).
 inline bool read_bit_string(bytes content, bit_string& out) noexcept {
-    if (content.empty()) return false;
+    if (content.empty())
+        return false;
     const auto unused = std::to_integer<unsigned>(content[0]);
     const bytes octets = content.subspan(1);
-    if (unused > 7 || (octets.empty() && unused != 0)) return false;
+    if (unused > 7 || (octets.empty() && unused != 0))
+        return false;
     if (!octets.empty()) {
         const unsigned padding = (1U << unused) - 1U;
-        if ((std::to_integer<unsigned>(octets.back()) & padding) != 0) return false;
+        if ((std::to_integer<unsigned>(octets.back()) & padding) != 0)
+            return false;
     }
     out = {octets, unused};
     return true;
@@ -212,7 +227,8 @@ inline bool read_bit_string(bytes content, bit_string& out) noexcept {
 inline bool is_oid(bytes content) noexcept {
     bool start = true;
     for (const std::byte b : content) {
-        if (start && b == std::byte{0x80}) return false;
+        if (start && b == std::byte{0x80})
+            return false;
         start = (b & std::byte{0x80}) == std::byte{};
     }
     return !content.empty() && start;

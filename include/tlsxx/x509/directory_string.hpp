@@ -32,7 +32,8 @@ public:
     /// next gives a code point, `end` after the last, or `invalid` where there is none. T61String
     /// is taken for Latin-1, as OpenSSL does and as nearly everyone wrote it.
     std::int32_t next() noexcept {
-        if (rest_.empty()) return end;
+        if (rest_.empty())
+            return end;
         switch (tag_) {
         case der::tag::utf8_string: return utf8();
         case der::tag::bmp_string: return wide(2);
@@ -56,7 +57,8 @@ private:
         return value <= 0x10FFFF && !(value >= 0xD800 && value <= 0xDFFF);
     }
     std::int32_t wide(std::size_t width) noexcept {
-        if (rest_.size() < width) return invalid;
+        if (rest_.size() < width)
+            return invalid;
         std::uint32_t value = 0;
         for (std::size_t i = 0; i < width; ++i) {
             value = (value << 8U) | static_cast<std::uint32_t>(take());
@@ -65,13 +67,16 @@ private:
     }
     std::int32_t utf8() noexcept {
         const std::int32_t first = take();
-        if (first < 0x80) return first;
+        if (first < 0x80)
+            return first;
         const std::size_t more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
-        if (first < 0xC2 || first > 0xF4 || rest_.size() < more) return invalid;
+        if (first < 0xC2 || first > 0xF4 || rest_.size() < more)
+            return invalid;
         auto value = static_cast<std::uint32_t>(first) & (0x3FU >> more);
         for (std::size_t i = 0; i < more; ++i) {
             const auto follower = static_cast<std::uint32_t>(take());
-            if ((follower & 0xC0U) != 0x80U) return invalid;
+            if ((follower & 0xC0U) != 0x80U)
+                return invalid;
             value = (value << 6U) | (follower & 0x3FU);
         }
         // The first byte ruled out two-byte forms of ASCII; these are the longer ones.
@@ -98,7 +103,8 @@ public:
         }
         std::int32_t value = raw_.next();
         if (is_space(value)) {
-            while (is_space(value)) value = raw_.next();
+            while (is_space(value))
+                value = raw_.next();
             if (started_ && value >= 0) {
                 held_ = lower(value);
                 return ' ';
@@ -126,13 +132,16 @@ private:
 /// anything else, and strings that are not what their type says, by tag and bytes.
 inline bool text_equal(std::uint8_t tag_a, bytes a, std::uint8_t tag_b, bytes b) noexcept {
     const bool same = tag_a == tag_b && equal(a, b);
-    if (same || !is_text(tag_a) || !is_text(tag_b)) return same;
+    if (same || !is_text(tag_a) || !is_text(tag_b))
+        return same;
     normal_characters left(tag_a, a);
     normal_characters right(tag_b, b);
     for (;;) {
         const std::int32_t c = left.next();
-        if (c != right.next() || c == characters::invalid) return false;
-        if (c == characters::end) return true;
+        if (c != right.next() || c == characters::invalid)
+            return false;
+        if (c == characters::end)
+            return true;
     }
 }
 

@@ -27,9 +27,11 @@ struct extension {
 inline bool read_extension(der::reader& in, extension& out) noexcept {
     bytes entry;
     out = {};
-    if (!in.next(der::tag::sequence, entry)) return false;
+    if (!in.next(der::tag::sequence, entry))
+        return false;
     der::reader inner(entry);
-    if (!inner.next(der::tag::oid, out.id) || !der::is_oid(out.id)) return false;
+    if (!inner.next(der::tag::oid, out.id) || !der::is_oid(out.id))
+        return false;
     // An explicit FALSE is not DER, for it is the default, but nearly every CA has written it.
     bytes critical;
     if (inner.next_is(der::tag::boolean) &&
@@ -63,24 +65,15 @@ inline constexpr std::size_t extension_kinds = 15;
 inline std::optional<extension_kind> kind_of(bytes id) noexcept {
     // In the order of the enumeration.
     const std::array<bytes, extension_kinds> ids{
-        oids::subject_key_identifier,
-        oids::key_usage,
-        oids::subject_alt_name,
-        oids::basic_constraints,
-        oids::name_constraints,
-        oids::crl_distribution_points,
-        oids::certificate_policies,
-        oids::policy_mappings,
-        oids::authority_key_identifier,
-        oids::policy_constraints,
-        oids::ext_key_usage,
-        oids::inhibit_any_policy,
-        oids::ocsp_no_check,
-        oids::proxy_cert_info,
-        oids::netscape_cert_type,
+        oids::subject_key_identifier, oids::key_usage,        oids::subject_alt_name,
+        oids::basic_constraints,      oids::name_constraints, oids::crl_distribution_points,
+        oids::certificate_policies,   oids::policy_mappings,  oids::authority_key_identifier,
+        oids::policy_constraints,     oids::ext_key_usage,    oids::inhibit_any_policy,
+        oids::ocsp_no_check,          oids::proxy_cert_info,  oids::netscape_cert_type,
     };
     for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (equal(ids[i], id)) return static_cast<extension_kind>(i);
+        if (equal(ids[i], id))
+            return static_cast<extension_kind>(i);
     }
     return std::nullopt;
 }
@@ -103,7 +96,8 @@ inline bool read_basic_constraints(bytes value, basic_constraints& out) noexcept
     bytes content;
     bytes part;
     out = {};
-    if (!der::single(value, der::tag::sequence, content)) return false;
+    if (!der::single(value, der::tag::sequence, content))
+        return false;
     der::reader in(content);
     if (in.next_is(der::tag::boolean) &&
         (!in.next(der::tag::boolean, part) || !der::read_boolean(part, out.ca))) {
@@ -158,11 +152,14 @@ inline bool read_key_usage(bytes value, key_usage& out) noexcept {
 /// is a purpose like any other here.
 inline bool has_purpose(bytes value, bytes purpose) noexcept {
     bytes content;
-    if (!der::single(value, der::tag::sequence, content)) return false;
+    if (!der::single(value, der::tag::sequence, content))
+        return false;
     bytes id;
     for (der::reader in(content); in.more();) {
-        if (!in.next(der::tag::oid, id)) return false;
-        if (equal(id, purpose)) return true;
+        if (!in.next(der::tag::oid, id))
+            return false;
+        if (equal(id, purpose))
+            return true;
     }
     return false;
 }
@@ -175,7 +172,8 @@ inline bool read_key_identifier(bytes value, bytes& out) noexcept {
 inline bool read_authority_key_identifier(bytes value, bytes& out) noexcept {
     bytes content;
     out = {};
-    if (!der::single(value, der::tag::sequence, content)) return false;
+    if (!der::single(value, der::tag::sequence, content))
+        return false;
     der::reader in(content);
     if (in.next_is(der::tag::context(0, false)) && !in.next(der::tag::context(0, false), out)) {
         return false;

@@ -39,16 +39,19 @@ public:
     /// add takes one finding. `ok` and what is there already are left out.
     constexpr void add(verify_code code, int depth) noexcept {
         const finding entry{code, depth};
-        if (code == verify_code::ok || contains(entry)) return;
+        if (code == verify_code::ok || contains(entry))
+            return;
         if (size_ < capacity) {
             entries_[size_++] = entry;
             return;
         }
         std::size_t mildest = 0;
         for (std::size_t i = 1; i < size_; ++i) {
-            if (!worse(entries_[i], entries_[mildest])) mildest = i;
+            if (!worse(entries_[i], entries_[mildest]))
+                mildest = i;
         }
-        if (worse(entry, entries_[mildest])) entries_[mildest] = entry;
+        if (worse(entry, entries_[mildest]))
+            entries_[mildest] = entry;
     }
 
     constexpr bool empty() const noexcept { return size_ == 0; }
@@ -60,7 +63,8 @@ public:
     /// primary is the finding to report first; of equal ones the first that came. {ok, 0} if there
     /// is none.
     constexpr finding primary() const noexcept {
-        if (empty()) return {};
+        if (empty())
+            return {};
         return *std::min_element(begin(), end(), worse);
     }
 

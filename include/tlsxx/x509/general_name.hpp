@@ -44,13 +44,16 @@ public:
     /// next gives one name; false after the last and where the list is malformed.
     bool next(general_name& out) noexcept {
         der::element part;
-        if (malformed_ || !in_.more()) return false;
+        if (malformed_ || !in_.more())
+            return false;
         malformed_ = true; // until this name has proved well-formed
-        if (!in_.next(part) || (part.tag & 0xC0U) != 0x80U) return false;
+        if (!in_.next(part) || (part.tag & 0xC0U) != 0x80U)
+            return false;
         const unsigned number = part.tag & 0x1FU;
         const bool constructed = (part.tag & 0x20U) != 0;
         const bool must_be = number == 0 || number == 3 || number == 4 || number == 5;
-        if (number > 8 || constructed != must_be) return false;
+        if (number > 8 || constructed != must_be)
+            return false;
         out.type = static_cast<general_name_type>(number);
         out.content = part.content;
         malformed_ = false;

@@ -55,8 +55,7 @@ class reference_identity {
 public:
     /// The identity of no host at all: error() is `empty`.
     constexpr reference_identity() noexcept = default;
-    explicit constexpr reference_identity(std::string_view host) noexcept
-        : error_(assign(host)) {}
+    explicit constexpr reference_identity(std::string_view host) noexcept : error_(assign(host)) {}
 
     /// error tells what is wrong with the name. With an error, the name is empty and matches
     /// nothing.
@@ -84,36 +83,45 @@ private:
     constexpr host_name_error assign(std::string_view host) noexcept {
         using enum host_name_error;
         for (const char c : host) {
-            if (c == '\0') return embedded_nul;
+            if (c == '\0')
+                return embedded_nul;
         }
         for (const char c : host) {
-            if (static_cast<unsigned char>(c) > 0x7F) return not_ascii;
+            if (static_cast<unsigned char>(c) > 0x7F)
+                return not_ascii;
         }
         if (parse_ip(host, address_)) {
             copy(host);
             return none;
         }
-        if (!host.empty() && host.front() == '.' && host.size() > 1) return leading_dot;
-        if (!host.empty() && host.back() == '.') host.remove_suffix(1);
-        if (host.empty()) return empty;
+        if (!host.empty() && host.front() == '.' && host.size() > 1)
+            return leading_dot;
+        if (!host.empty() && host.back() == '.')
+            host.remove_suffix(1);
+        if (host.empty())
+            return empty;
         std::size_t label = 0;
         bool digits = true;
         bool plain = true;
         for (const char c : host) {
             if (c == '.') {
-                if (label == 0) return empty_label;
+                if (label == 0)
+                    return empty_label;
                 label = 0;
                 digits = true;
                 continue;
             }
-            if (++label > 63) return label_too_long;
+            if (++label > 63)
+                return label_too_long;
             const bool digit = c >= '0' && c <= '9';
             const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
             digits = digits && digit;
             plain = plain && (digit || letter || c == '-' || c == '_');
         }
-        if (label == 0) return empty_label;
-        if (host.size() > longest) return too_long;
+        if (label == 0)
+            return empty_label;
+        if (host.size() > longest)
+            return too_long;
         plain_ = plain;
         ends_in_number_ = digits;
         copy(host);
@@ -121,7 +129,8 @@ private:
     }
 
     constexpr void copy(std::string_view host) noexcept {
-        for (const char c : host) text_[size_++] = c;
+        for (const char c : host)
+            text_[size_++] = c;
     }
 
     std::array<char, longest> text_{};
@@ -141,15 +150,19 @@ constexpr bool dns_name_matches(std::string_view pattern, std::string_view host)
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     };
     const auto same = [lower](std::string_view a, std::string_view b) {
-        if (a.size() != b.size()) return false;
+        if (a.size() != b.size())
+            return false;
         for (std::size_t i = 0; i < a.size(); ++i) {
-            if (lower(a[i]) != lower(b[i])) return false;
+            if (lower(a[i]) != lower(b[i]))
+                return false;
         }
         return true;
     };
-    if (pattern.find('*') == std::string_view::npos) return same(pattern, host);
+    if (pattern.find('*') == std::string_view::npos)
+        return same(pattern, host);
 
-    if (pattern.substr(0, 2) != "*.") return false;
+    if (pattern.substr(0, 2) != "*.")
+        return false;
     const std::string_view tail = pattern.substr(1);
     std::size_t label = 0;
     std::size_t dots = 0;
@@ -157,22 +170,27 @@ constexpr bool dns_name_matches(std::string_view pattern, std::string_view host)
     for (const char c : tail.substr(1)) {
         const bool plain = (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
         if (c == '.') {
-            if (label == 0 || before == '-') return false;
+            if (label == 0 || before == '-')
+                return false;
             label = 0;
             ++dots;
         } else {
-            if (!plain && !(c == '-' && label != 0)) return false;
+            if (!plain && !(c == '-' && label != 0))
+                return false;
             ++label;
         }
         before = c;
     }
-    if (dots == 0 || label == 0 || before == '-') return false;
+    if (dots == 0 || label == 0 || before == '-')
+        return false;
 
     const std::size_t dot = host.find('.');
-    if (dot == 0 || dot == std::string_view::npos || !same(host.substr(dot), tail)) return false;
+    if (dot == 0 || dot == std::string_view::npos || !same(host.substr(dot), tail))
+        return false;
     for (const char c : host.substr(0, dot)) {
         const bool plain = (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
-        if (!plain && c != '-') return false;
+        if (!plain && c != '-')
+            return false;
     }
     return true;
 }
@@ -188,7 +206,8 @@ inline bool common_name_matches(const certificate_view& certificate,
     name_reader in(certificate.subject());
     attribute part;
     while (in.next(part)) {
-        if (!equal(part.type, oids::common_name) || !is_text(part.value.tag)) continue;
+        if (!equal(part.type, oids::common_name) || !is_text(part.value.tag))
+            continue;
         std::array<char, 253> buffer{};
         std::size_t size = 0;
         characters text(part.value.tag, part.value.content);
@@ -213,7 +232,8 @@ inline verify_code match(const certificate_view& certificate, const reference_id
                          bool check_common_name) noexcept {
     const verify_code mismatch =
         host.is_ip() ? verify_code::ip_address_mismatch : verify_code::hostname_mismatch;
-    if (!host.matchable()) return mismatch;
+    if (!host.matchable())
+        return mismatch;
     bool identified = false;
     bool matched = false;
     if (certificate.has(extension_kind::subject_alt_name)) {
@@ -221,14 +241,17 @@ inline verify_code match(const certificate_view& certificate, const reference_id
         general_name entry;
         while (names.next(entry)) {
             const bool ip = entry.type == general_name_type::ip_address;
-            if (!ip && entry.type != general_name_type::dns_name) continue;
+            if (!ip && entry.type != general_name_type::dns_name)
+                continue;
             identified = true;
-            if (matched || ip != host.is_ip()) continue;
+            if (matched || ip != host.is_ip())
+                continue;
             matched = ip ? equal(entry.content, host.address().data())
                          : dns_name_matches(detail::as_text(entry.content), host.name());
         }
         // Nothing in a malformed list counts, nor what would count if there were no list.
-        if (!names.complete()) return mismatch;
+        if (!names.complete())
+            return mismatch;
     }
     if (check_common_name && !identified && !host.is_ip()) {
         matched = detail::common_name_matches(certificate, host);

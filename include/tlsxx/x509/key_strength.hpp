@@ -30,10 +30,14 @@ constexpr int security_bits(const public_key& key) noexcept {
     switch (key.type) {
     case key_type::rsa:
     case key_type::rsa_pss:
-        if (key.bits >= 15360) return 256;
-        if (key.bits >= 7680) return 192;
-        if (key.bits >= 3072) return 128;
-        if (key.bits >= 2048) return 112;
+        if (key.bits >= 15360)
+            return 256;
+        if (key.bits >= 7680)
+            return 192;
+        if (key.bits >= 3072)
+            return 128;
+        if (key.bits >= 2048)
+            return 112;
         return key.bits >= 1024 ? 80 : 0;
     case key_type::ec: return key.bits == 521 ? 256 : key.bits / 2;
     case key_type::ed25519: return 128;
@@ -55,9 +59,12 @@ inline int digest_bits(bytes id) noexcept {
     static constexpr auto sha1 = oid<0x2B, 0x0E, 3, 2, 26>;
     // 2.16.840.1.101.3.4.2.x
     static constexpr auto nist = oid<0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2>;
-    if (equal(id, md5)) return 39;
-    if (equal(id, sha1)) return 63;
-    if (id.size() != nist.size() + 1 || !equal(id.first(nist.size()), nist)) return 0;
+    if (equal(id, md5))
+        return 39;
+    if (equal(id, sha1))
+        return 63;
+    if (id.size() != nist.size() + 1 || !equal(id.first(nist.size()), nist))
+        return 0;
     switch (std::to_integer<int>(id.back())) {
     case 4: return 112;  // SHA-224
     case 1: return 128;  // SHA-256
@@ -79,14 +86,18 @@ inline bool pss_digest(bytes parameters, bytes& digest) noexcept {
     static constexpr auto sha1 = oid<0x2B, 0x0E, 3, 2, 26>;
     digest = sha1;
     bytes content;
-    if (!der::single(parameters, der::tag::sequence, content)) return false;
+    if (!der::single(parameters, der::tag::sequence, content))
+        return false;
     der::reader in(content);
-    if (!in.next_is(der::tag::context(0, true))) return !in.failed();
+    if (!in.next_is(der::tag::context(0, true)))
+        return !in.failed();
     bytes wrapped;
-    if (!in.next(der::tag::context(0, true), wrapped)) return false;
+    if (!in.next(der::tag::context(0, true), wrapped))
+        return false;
     der::reader inner(wrapped);
     algorithm_identifier hash;
-    if (!read_algorithm(inner, hash) || !inner.at_end()) return false;
+    if (!read_algorithm(inner, hash) || !inner.at_end())
+        return false;
     digest = hash.id;
     return true;
 }
@@ -95,7 +106,8 @@ inline bool pss_digest(bytes parameters, bytes& digest) noexcept {
 /// an unknown algorithm.
 inline int signature_bits(const algorithm_identifier& algorithm) noexcept {
     const bytes id = algorithm.id;
-    if (id.empty()) return 0;
+    if (id.empty())
+        return 0;
     const auto last = std::to_integer<int>(id.back());
     const bytes family = id.first(id.size() - 1);
     static constexpr auto pkcs1 = oid<0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1>;
@@ -118,7 +130,8 @@ inline int signature_bits(const algorithm_identifier& algorithm) noexcept {
         default: return 0;
         }
     }
-    if (equal(id, ecdsa_sha1)) return 63;
+    if (equal(id, ecdsa_sha1))
+        return 63;
     if (equal(family, ecdsa_sha2)) {
         constexpr int bits[] = {112, 128, 192, 256};
         return last >= 1 && last <= 4 ? bits[last - 1] : 0;
@@ -128,14 +141,16 @@ inline int signature_bits(const algorithm_identifier& algorithm) noexcept {
         constexpr int bits[] = {112, 128, 192, 256, 112, 128, 192, 256, 128, 192, 256};
         return last >= 9 && last <= 19 ? bits[last - 9] : 0;
     }
-    if (equal(id, oids::ed25519)) return 128;
+    if (equal(id, oids::ed25519))
+        return 128;
     return equal(id, oids::ed448) ? 224 : 0;
 }
 
 /// check_key judges a certificate's key: ok, ee_key_too_small for the peer's own certificate,
 /// ca_key_too_small for one above it. Level 0 accepts every key.
 constexpr verify_code check_key(const public_key& key, int security_level, bool is_peer) noexcept {
-    if (security_bits(key) >= required_bits(security_level)) return verify_code::ok;
+    if (security_bits(key) >= required_bits(security_level))
+        return verify_code::ok;
     return is_peer ? verify_code::ee_key_too_small : verify_code::ca_key_too_small;
 }
 
@@ -143,9 +158,8 @@ constexpr verify_code check_key(const public_key& key, int security_level, bool 
 /// Not for the certificate at the top of a chain: its own signature proves nothing.
 inline verify_code check_signature(const algorithm_identifier& algorithm,
                                    int security_level) noexcept {
-    return signature_bits(algorithm) >= required_bits(security_level)
-               ? verify_code::ok
-               : verify_code::ca_md_too_weak;
+    return signature_bits(algorithm) >= required_bits(security_level) ? verify_code::ok
+                                                                      : verify_code::ca_md_too_weak;
 }
 
 } // namespace x509

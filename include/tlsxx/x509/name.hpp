@@ -23,7 +23,8 @@ struct attribute {
 /// read_attribute takes one AttributeTypeAndValue out of a relative name.
 inline bool read_attribute(der::reader& relative_name, attribute& out) noexcept {
     bytes pair;
-    if (!relative_name.next(der::tag::sequence, pair)) return false;
+    if (!relative_name.next(der::tag::sequence, pair))
+        return false;
     der::reader in(pair);
     return in.next(der::tag::oid, out.type) && der::is_oid(out.type) && in.next(out.value) &&
            in.at_end();
@@ -44,7 +45,8 @@ public:
     bool next(attribute& out) noexcept {
         while (attributes_.at_end()) {
             bytes relative;
-            if (!names_.more() || !names_.next(der::tag::set, relative)) return false;
+            if (!names_.more() || !names_.next(der::tag::set, relative))
+                return false;
             attributes_ = der::reader(relative);
         }
         malformed_ = malformed_ || !read_attribute(attributes_, out);
@@ -81,17 +83,20 @@ inline bool relative_names_equal(bytes a, bytes b) noexcept {
     // More attributes than this in one relative name are compared as bytes only, so that the work
     // grows with the size of the name and not with its square.
     constexpr std::size_t most = 16;
-    if (equal(a, b)) return true;
+    if (equal(a, b))
+        return true;
     attribute right[most];
     std::size_t count = 0;
     for (der::reader in(b); !in.at_end(); ++count) {
-        if (count == most || !read_attribute(in, right[count])) return false;
+        if (count == most || !read_attribute(in, right[count]))
+            return false;
     }
     std::uint32_t used = 0;
     std::size_t matched = 0;
     for (der::reader in(a); !in.at_end(); ++matched) {
         attribute left;
-        if (matched == count || !read_attribute(in, left)) return false;
+        if (matched == count || !read_attribute(in, left))
+            return false;
         std::size_t i = 0;
         for (; i < count; ++i) {
             if ((used >> i & 1U) == 0 && equal(left.type, right[i].type) &&
@@ -100,7 +105,8 @@ inline bool relative_names_equal(bytes a, bytes b) noexcept {
                 break;
             }
         }
-        if (i == count) return false;
+        if (i == count)
+            return false;
         used |= 1U << i;
     }
     return matched == count;
@@ -110,7 +116,8 @@ inline bool relative_names_equal(bytes a, bytes b) noexcept {
 /// does the string type, nor the order inside a relative name. A malformed name equals none but
 /// its own bytes.
 inline bool names_equal(bytes a, bytes b) noexcept {
-    if (equal(a, b)) return true;
+    if (equal(a, b))
+        return true;
     bytes left_content;
     bytes right_content;
     if (!der::single(a, der::tag::sequence, left_content) ||
@@ -122,8 +129,10 @@ inline bool names_equal(bytes a, bytes b) noexcept {
     while (left.more() && right.more()) {
         bytes x;
         bytes y;
-        if (!left.next(der::tag::set, x) || !right.next(der::tag::set, y)) return false;
-        if (!relative_names_equal(x, y)) return false;
+        if (!left.next(der::tag::set, x) || !right.next(der::tag::set, y))
+            return false;
+        if (!relative_names_equal(x, y))
+            return false;
     }
     return left.at_end() && right.at_end();
 }

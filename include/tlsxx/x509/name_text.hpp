@@ -60,7 +60,8 @@ inline void append_utf8(std::string& out, std::uint32_t c, bool escaped) {
 // True for characters that print as themselves: no control, no format or direction character, no
 // private use, nothing that is not a character.
 constexpr bool is_printable(std::uint32_t c) noexcept {
-    if (c < 0xA0) return c >= 0x20 && c < 0x7F;
+    if (c < 0xA0)
+        return c >= 0x20 && c < 0x7F;
     const auto in = [c](std::uint32_t first, std::uint32_t last) {
         return c >= first && c <= last;
     };
@@ -75,9 +76,11 @@ inline std::string dotted(bytes type) {
     std::string out;
     std::uint64_t arc = 0;
     for (const std::byte b : type) {
-        if (arc >> 56U != 0) return out + ".?";
+        if (arc >> 56U != 0)
+            return out + ".?";
         arc = (arc << 7U) | std::to_integer<std::uint64_t>(b & std::byte{0x7F});
-        if ((b & std::byte{0x80}) != std::byte{}) continue;
+        if ((b & std::byte{0x80}) != std::byte{})
+            continue;
         if (out.empty()) {
             const std::uint64_t top = arc >= 80 ? 2 : arc / 40;
             out = std::to_string(top);
@@ -97,28 +100,47 @@ struct short_name {
 
 // Short names of 2.5.4.x, RFC 4519 and what everybody's tools print.
 inline constexpr std::array<short_name, 16> x520_names{{
-    {"CN", 3}, {"SN", 4}, {"serialNumber", 5}, {"C", 6}, {"L", 7}, {"ST", 8}, {"STREET", 9},
-    {"O", 10}, {"OU", 11}, {"title", 12}, {"businessCategory", 15}, {"postalCode", 17},
-    {"name", 41}, {"GN", 42}, {"dnQualifier", 46}, {"organizationIdentifier", 97},
+    {"CN", 3},
+    {"SN", 4},
+    {"serialNumber", 5},
+    {"C", 6},
+    {"L", 7},
+    {"ST", 8},
+    {"STREET", 9},
+    {"O", 10},
+    {"OU", 11},
+    {"title", 12},
+    {"businessCategory", 15},
+    {"postalCode", 17},
+    {"name", 41},
+    {"GN", 42},
+    {"dnQualifier", 46},
+    {"organizationIdentifier", 97},
 }};
 
 inline std::string attribute_name(bytes type) {
     if (type.size() == 3 && type[0] == std::byte{0x55} && type[1] == std::byte{4}) {
         for (const short_name& known : x520_names) {
-            if (type[2] == std::byte{known.arc}) return std::string(known.text);
+            if (type[2] == std::byte{known.arc})
+                return std::string(known.text);
         }
     }
-    if (equal(type, oid<0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 1>)) return "emailAddress";
-    if (equal(type, oid<0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25>)) return "DC";
-    if (equal(type, oid<0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 1>)) return "UID";
+    if (equal(type, oid<0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 1>))
+        return "emailAddress";
+    if (equal(type, oid<0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25>))
+        return "DC";
+    if (equal(type, oid<0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 1>))
+        return "UID";
     return dotted(type);
 }
 
 inline bool valid_text(const der::element& value) noexcept {
-    if (!is_text(value.tag)) return false;
+    if (!is_text(value.tag))
+        return false;
     characters in(value.tag, value.content);
     std::int32_t c = 0;
-    while (c >= 0) c = in.next();
+    while (c >= 0)
+        c = in.next();
     return c == characters::end;
 }
 
@@ -126,7 +148,8 @@ inline void append_value(std::string& out, const der::element& value) {
     if (!valid_text(value)) {
         out += '#';
         for (const std::byte b : value.whole) {
-            if (out.size() > name_text_limit) return;
+            if (out.size() > name_text_limit)
+                return;
             append_hex(out, std::to_integer<std::uint8_t>(b));
         }
         return;
@@ -167,19 +190,24 @@ inline std::string name_text(bytes name) {
     }
     std::string out;
     for (std::size_t i = 0; i < count; ++i) {
-        if (i == ring.size() || out.size() > detail::name_text_limit) return out + "...";
-        if (i != 0) out += ", ";
+        if (i == ring.size() || out.size() > detail::name_text_limit)
+            return out + "...";
+        if (i != 0)
+            out += ", ";
         der::reader in(ring[(count - 1 - i) % ring.size()]);
         attribute part;
         for (bool first = true; in.more() && read_attribute(in, part); first = false) {
-            if (out.size() > detail::name_text_limit) return out + "...";
-            if (!first) out += '+';
+            if (out.size() > detail::name_text_limit)
+                return out + "...";
+            if (!first)
+                out += '+';
             out += detail::attribute_name(part.type);
             out += '=';
             detail::append_value(out, part.value);
         }
     }
-    if (out.size() > detail::name_text_limit) out += "...";
+    if (out.size() > detail::name_text_limit)
+        out += "...";
     return out;
 }
 

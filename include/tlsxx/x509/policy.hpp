@@ -28,8 +28,8 @@ struct policy {
     /// What the peer's key must be allowed for, if it has a key usage: key_encipherment for RSA key
     /// exchange, digital_signature for everything else.
     key_usage_bit leaf_usage = key_usage_bit::digital_signature;
-    bool partial_chain = false; ///< the top need not be self-signed
-    int security_level = 2;     ///< 0 to 5, see required_bits
+    bool partial_chain = false;               ///< the top need not be self-signed
+    int security_level = 2;                   ///< 0 to 5, see required_bits
     const reference_identity* name = nullptr; ///< to be matched; null: no name is checked
     bool check_common_name = false;
     std::int64_t now = 0; ///< seconds since 1970
@@ -59,13 +59,13 @@ inline bytes purpose_id(purpose wanted) noexcept {
 
 // nsCertType, from before extended key usage: bit 0 is a client, bit 1 a server.
 inline bool netscape_type_fits(const certificate_view& certificate, purpose wanted) noexcept {
-    if (!certificate.has(extension_kind::netscape_cert_type)) return true;
+    if (!certificate.has(extension_kind::netscape_cert_type))
+        return true;
     bytes content;
     der::bit_string bits;
-    return der::single(certificate.value(extension_kind::netscape_cert_type),
-                       der::tag::bit_string, content) &&
-           der::read_bit_string(content, bits) &&
-           bits.bit(wanted == purpose::server_auth ? 1 : 0);
+    return der::single(certificate.value(extension_kind::netscape_cert_type), der::tag::bit_string,
+                       content) &&
+           der::read_bit_string(content, bits) && bits.bit(wanted == purpose::server_auth ? 1 : 0);
 }
 
 // What holds for every certificate of a chain, wherever it stands.
@@ -75,8 +75,10 @@ inline void check_any(const policy& rules, const certificate_view& certificate, 
     if (certificate.signature_algorithms_differ()) {
         out.add(signature_algorithm_inconsistency, depth);
     }
-    if (certificate.extensions_malformed()) out.add(invalid_extension, depth);
-    if (certificate.has_unknown_critical()) out.add(unhandled_critical_extension, depth);
+    if (certificate.extensions_malformed())
+        out.add(invalid_extension, depth);
+    if (certificate.has_unknown_critical())
+        out.add(unhandled_critical_extension, depth);
     if (certificate.has(extension_kind::proxy_cert_info)) {
         out.add(proxy_certificates_not_allowed, depth);
     }
@@ -84,8 +86,7 @@ inline void check_any(const policy& rules, const certificate_view& certificate, 
         out.add(extensions_require_version_3, depth);
     }
     if (certificate.has(extension_kind::ext_key_usage) &&
-        !has_purpose(certificate.value(extension_kind::ext_key_usage),
-                     purpose_id(rules.purpose))) {
+        !has_purpose(certificate.value(extension_kind::ext_key_usage), purpose_id(rules.purpose))) {
         out.add(invalid_purpose, depth);
     }
     if (!certificate.not_before()) {
@@ -105,8 +106,7 @@ inline void check_any(const policy& rules, const certificate_view& certificate, 
 
 inline void check_leaf(const policy& rules, const certificate_view& certificate,
                        findings& out) noexcept {
-    if (!certificate.may(rules.leaf_usage) ||
-        !netscape_type_fits(certificate, rules.purpose)) {
+    if (!certificate.may(rules.leaf_usage) || !netscape_type_fits(certificate, rules.purpose)) {
         out.add(verify_code::invalid_purpose, 0);
     }
     out.add(check_key(certificate.public_key(), rules.security_level, true), 0);
@@ -136,7 +136,8 @@ inline void check_issuer(const policy& rules, const certificate_view& certificat
 
 // Why there is no trusted path, as the path that there is shows it.
 inline verify_code unanchored_reason(bool self_signed_top, std::size_t length) noexcept {
-    if (!self_signed_top) return verify_code::unable_to_get_issuer_cert_locally;
+    if (!self_signed_top)
+        return verify_code::unable_to_get_issuer_cert_locally;
     return length == 1 ? verify_code::depth_zero_self_signed_cert
                        : verify_code::self_signed_cert_in_chain;
 }
@@ -180,15 +181,16 @@ inline void check_chain(const policy& rules, std::span<const bytes> leaf_first, 
         }
         if (i != 0 && !certificate->self_issued()) {
             ++below;
-            if (!top || !anchored) ++intermediates;
+            if (!top || !anchored)
+                ++intermediates;
         }
         self_signed_top = top && certificate->looks_self_signed();
     }
 
     const int last = static_cast<int>(leaf_first.size() - 1);
-    const bool too_long = leaf_first.size() > length ||
-                          intermediates > static_cast<std::size_t>(std::max(
-                                              rules.max_intermediates, 0));
+    const bool too_long =
+        leaf_first.size() > length ||
+        intermediates > static_cast<std::size_t>(std::max(rules.max_intermediates, 0));
     if (too_long) {
         out.add(cert_chain_too_long, last);
     } else if (anchored) {

@@ -27,13 +27,17 @@ struct algorithm_identifier {
 /// read_algorithm takes an AlgorithmIdentifier apart.
 inline bool read_algorithm(der::reader& in, algorithm_identifier& out) noexcept {
     der::element sequence;
-    if (!in.next(der::tag::sequence, sequence)) return false;
+    if (!in.next(der::tag::sequence, sequence))
+        return false;
     out = {sequence.whole, {}, {}};
     der::reader inner(sequence.content);
-    if (!inner.next(der::tag::oid, out.id) || !der::is_oid(out.id)) return false;
-    if (inner.at_end()) return true;
+    if (!inner.next(der::tag::oid, out.id) || !der::is_oid(out.id))
+        return false;
+    if (inner.at_end())
+        return true;
     der::element parameters;
-    if (!inner.next(parameters) || !inner.at_end()) return false;
+    if (!inner.next(parameters) || !inner.at_end())
+        return false;
     out.parameters = parameters.whole;
     return true;
 }
@@ -72,13 +76,15 @@ inline int curve_bits(bytes curve) noexcept {
     const known table[] = {{p192, 192}, {p256, 256}, {k256, 256}, {k192, 192},
                            {k224, 224}, {p224, 224}, {p384, 384}, {p521, 521}};
     for (const known& entry : table) {
-        if (equal(entry.id, curve)) return entry.bits;
+        if (equal(entry.id, curve))
+            return entry.bits;
     }
     if (curve.size() == brainpool.size() + 1 && equal(curve.first(brainpool.size()), brainpool)) {
         constexpr int bits[] = {160, 160, 192, 192, 224, 224, 256,
                                 256, 320, 320, 384, 384, 512, 512};
         const auto last = std::to_integer<std::size_t>(curve.back());
-        if (last >= 1 && last <= std::size(bits)) return bits[last - 1];
+        if (last >= 1 && last <= std::size(bits))
+            return bits[last - 1];
     }
     return 0;
 }
@@ -88,16 +94,20 @@ inline int rsa_modulus_bits(bytes key) noexcept {
     bytes sequence;
     bytes modulus;
     bytes exponent;
-    if (!der::single(key, der::tag::sequence, sequence)) return 0;
+    if (!der::single(key, der::tag::sequence, sequence))
+        return 0;
     der::reader in(sequence);
     if (!in.next(der::tag::integer, modulus) || !in.next(der::tag::integer, exponent) ||
         !in.at_end() || !der::is_integer(modulus) || !der::is_integer(exponent)) {
         return 0;
     }
-    if ((modulus[0] & std::byte{0x80}) != std::byte{}) return 0;
-    if (modulus[0] == std::byte{}) modulus = modulus.subspan(1);
+    if ((modulus[0] & std::byte{0x80}) != std::byte{})
+        return 0;
+    if (modulus[0] == std::byte{})
+        modulus = modulus.subspan(1);
     constexpr std::size_t most = 1U << 20U; // bytes; far above any key that an engine takes
-    if (modulus.empty() || modulus.size() > most) return 0;
+    if (modulus.empty() || modulus.size() > most)
+        return 0;
     const auto top = std::to_integer<std::uint8_t>(modulus[0]);
     return static_cast<int>((modulus.size() - 1) * 8) + std::bit_width(top);
 }
@@ -105,7 +115,8 @@ inline int rsa_modulus_bits(bytes key) noexcept {
 /// read_public_key takes a SubjectPublicKeyInfo apart. An unknown algorithm is no error.
 inline bool read_public_key(der::reader& in, public_key& out) noexcept {
     der::element whole;
-    if (!in.next(der::tag::sequence, whole)) return false;
+    if (!in.next(der::tag::sequence, whole))
+        return false;
     out = {};
     out.whole = whole.whole;
     der::reader inner(whole.content);

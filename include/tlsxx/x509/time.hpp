@@ -38,7 +38,8 @@ inline std::optional<std::int64_t> parse_time(std::uint8_t tag, bytes content,
     bool good = true;
     const auto digit = [&](std::size_t i) {
         const int value = i < content.size() ? std::to_integer<int>(content[i]) - '0' : -1;
-        if (value < 0 || value > 9) good = false;
+        if (value < 0 || value > 9)
+            good = false;
         return value;
     };
     const auto two = [&] {
@@ -62,24 +63,29 @@ inline std::optional<std::int64_t> parse_time(std::uint8_t tag, bytes content,
     const int hour = two();
     const int minute = two();
     const int second = two();
-    if (!good) return std::nullopt;
+    if (!good)
+        return std::nullopt;
 
     bool fraction = false;
-    if (tag == der::tag::generalized_time && at < content.size() &&
-        content[at] == std::byte{'.'}) {
+    if (tag == der::tag::generalized_time && at < content.size() && content[at] == std::byte{'.'}) {
         const std::size_t first = ++at;
         for (; at < content.size() && content[at] != std::byte{'Z'}; ++at) {
-            if (digit(at) > 0) fraction = true;
+            if (digit(at) > 0)
+                fraction = true;
         }
-        if (!good || at == first) return std::nullopt;
+        if (!good || at == first)
+            return std::nullopt;
     }
-    if (at + 1 != content.size() || content[at] != std::byte{'Z'}) return std::nullopt;
+    if (at + 1 != content.size() || content[at] != std::byte{'Z'})
+        return std::nullopt;
 
     const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     constexpr int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+    if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+        return std::nullopt;
     const int length = lengths[month - 1] + (month == 2 && leap ? 1 : 0);
-    if (day < 1 || day > length) return std::nullopt;
+    if (day < 1 || day > length)
+        return std::nullopt;
 
     const std::int64_t seconds =
         ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;

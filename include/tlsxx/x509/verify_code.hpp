@@ -207,8 +207,7 @@ constexpr std::string_view message(verify_code code) noexcept {
     case ocsp_verify_failed: return "OCSP response could not be verified";
     case ocsp_cert_unknown: return "OCSP responder does not know the certificate";
     case unsupported_signature_algorithm: return "unsupported signature algorithm";
-    case signature_algorithm_mismatch:
-        return "signature algorithm does not fit the issuer's key";
+    case signature_algorithm_mismatch: return "signature algorithm does not fit the issuer's key";
     case signature_algorithm_inconsistency:
         return "certificate names two different signature algorithms";
     case invalid_ca: return "issuer's certificate is not a CA certificate";
@@ -237,8 +236,7 @@ constexpr std::string_view message(verify_code code) noexcept {
     case engine_limit_certificate_unsupported:
         return "limit of the engine: certificate cannot be read or its algorithm is unsupported";
     case engine_limit_chain_too_long: return "limit of the engine: certificate chain too long";
-    case engine_limit_message_too_long:
-        return "limit of the engine: certificate message too long";
+    case engine_limit_message_too_long: return "limit of the engine: certificate message too long";
     }
     return "unknown verification error";
 }
@@ -379,16 +377,20 @@ constexpr std::uint8_t alert_for(verify_code code) noexcept {
     constexpr std::uint8_t internal_error = 80;
     // No switch: what is not named here is certificate_unknown, as in OpenSSL.
     const auto any = [code](auto... codes) { return ((code == codes) || ...); };
-    if (is_engine_limit(code) || code == invalid_purpose) return unsupported_certificate;
+    if (is_engine_limit(code) || code == invalid_purpose)
+        return unsupported_certificate;
     if (any(unable_to_get_issuer_cert, unable_to_get_crl, depth_zero_self_signed_cert,
             self_signed_cert_in_chain, unable_to_get_issuer_cert_locally,
             unable_to_verify_leaf_signature, cert_chain_too_long, path_length_exceeded,
             unable_to_get_crl_issuer, invalid_ca)) {
         return unknown_ca;
     }
-    if (any(cert_has_expired, crl_has_expired)) return certificate_expired;
-    if (any(cert_revoked)) return certificate_revoked;
-    if (any(cert_signature_failure, crl_signature_failure)) return decrypt_error;
+    if (any(cert_has_expired, crl_has_expired))
+        return certificate_expired;
+    if (any(cert_revoked))
+        return certificate_revoked;
+    if (any(cert_signature_failure, crl_signature_failure))
+        return decrypt_error;
     if (any(unable_to_decrypt_cert_signature, unable_to_decrypt_crl_signature,
             unable_to_decode_issuer_public_key, cert_not_yet_valid, crl_not_yet_valid,
             error_in_cert_not_before_field, error_in_cert_not_after_field,
@@ -397,8 +399,10 @@ constexpr std::uint8_t alert_for(verify_code code) noexcept {
             ee_key_too_small, ca_key_too_small, ca_md_too_weak, ec_key_explicit_params)) {
         return bad_certificate;
     }
-    if (any(unspecified, out_of_mem, invalid_call, store_lookup)) return internal_error;
-    if (any(application_verification)) return handshake_failure;
+    if (any(unspecified, out_of_mem, invalid_call, store_lookup))
+        return internal_error;
+    if (any(application_verification))
+        return handshake_failure;
     return certificate_unknown;
 }
 
