@@ -6,8 +6,6 @@
 #include <string_view>
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
-#include <catch2/generators/catch_generators_range.hpp>
 
 #include "support/der_writer.hpp"
 
