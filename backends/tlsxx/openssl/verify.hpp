@@ -90,6 +90,9 @@ inline void set_engine_rules(::X509_STORE_CTX* store, const connection_body& bod
         rules, static_cast<unsigned long>(X509_V_FLAG_NO_CHECK_TIME) |
                    (body.trusted_first ? X509_V_FLAG_TRUSTED_FIRST : 0UL) |
                    (body.rules.partial_chain ? X509_V_FLAG_PARTIAL_CHAIN : 0UL));
+    // Without this OpenSSL holds name constraints against the CN, though it is given no host name.
+    ::X509_VERIFY_PARAM_set_hostflags(
+        rules, body.rules.check_common_name ? 0U : X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     ::X509_VERIFY_PARAM_set_auth_level(rules, 0);
     ::X509_VERIFY_PARAM_set_depth(rules, deeper_than_ours);
     ::X509_STORE_CTX_set_verify_cb(store, collect_error);
