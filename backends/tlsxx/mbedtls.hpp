@@ -256,6 +256,8 @@ inline void backend::describe_failure(const connection& c, error_info& error) no
     } else {
         if (code == errc::post_handshake_message)
             error << "Mbed TLS has no KeyUpdate, the usual message of this kind";
+        else if (body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && !body.established)
+            error << "Mbed TLS takes no handshake message above 16 KiB";
         detail::name_code(error, body.failure);
     }
     if (const auto alert = body.received.alert(); alert && code == errc::alert_received)

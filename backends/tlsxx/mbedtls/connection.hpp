@@ -34,6 +34,7 @@ struct connection_body {
     tlsxx::verify_mode mode = tlsxx::verify_mode::none;
     bool accepted = false; // the peer's certificates were judged and found good
     bool muted = false;    // the last word, an alert, is out: what the engine adds is dropped
+    bool has_sent = false; // anything at all
     bool established = false;
     int failure = 0; // the engine's code
     std::optional<alert_description> alert_sent;
@@ -65,6 +66,7 @@ inline int send_bytes(void* p, const unsigned char* data, std::size_t size) noex
         body.bound->write(bytes);
     if (!body.muted && !body.established)
         body.sent.feed(bytes);
+    body.has_sent = true;
     return static_cast<int>(size);
 }
 
@@ -126,36 +128,64 @@ private:
     connection_body& body_;
 };
 
-// A verdict for a refusal that the engine raised by itself: its parser's, or a check that it makes
+// True if the engine gave up on a message that does not fit its buffer where the peer's certificates
+// are due.
+inline bool is_certificate_too_long(const connection_body& body) noexcept {
+    return body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && !body.established && body.has_sent &&
+           body.mode != tlsxx::verify_mode::none && body.built.length == 0;
+}
+
+// The errc of the failure that ended a connection.
+inline errc reason_for(const connection_body& body) noexcept {
+    if (!body.verdict || is_certificate_too_long(body))
+        return errc::verification_failed;
+    // A peer may send an alert that the engine can't read: unencrypted where it expects otherwise,
+    // as clients do that refuse a TLS 1.3 server.
+    if (!body.established && main_code(body.failure) == MBEDTLS_ERR_SSL_INVALID_MAC &&
+        body.received.alert())
+        return errc::alert_received;
+    return classify(body.failure, body.established);
+}
+
+// The code for a refusal that the engine raised by itself: its parser's, or a check that it makes
 // around our callback.
-inline void explain_refusal(connection_body& body, int code) noexcept {
+inline verify_code engine_refusal(const connection_body& body) noexcept {
     using enum verify_code;
     constexpr std::uint32_t usage =
         MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
-    const std::uint32_t result = ::mbedtls_ssl_get_verify_result(body.ssl.get());
-    const std::uint32_t flags = result == 0xFFFFFFFFU ? 0 : result;
-    tlsxx::detail::fixed_string<96> words;
-    const error_names names = names_of(code);
-    words += names.main.reason;
-    if (!names.beside.reason.empty())
-        (((words += ", ") += names.beside.library) += " ") += names.beside.reason;
-    if (refuses_certificate(code))
-        report(engine_limit_certificate_unsupported, words, body.verdict);
-    else if (main_code(code) == MBEDTLS_ERR_X509_FATAL_ERROR)
-        report(cert_chain_too_long, words, body.verdict);
-    else if ((flags & usage) != 0)
-        report(invalid_purpose, words, body.verdict);
-    else if ((flags & MBEDTLS_X509_BADCERT_BAD_KEY) != 0) // a curve that is not in our list
-        report(engine_limit_certificate_unsupported, words, body.verdict);
-    else
-        report(engine_limit_unspecified, words, body.verdict);
+    const std::uint32_t flags = ::mbedtls_ssl_get_verify_result(body.ssl.get());
+    if (is_certificate_too_long(body))
+        return engine_limit_message_too_long;
+    if (refuses_certificate(body.failure))
+        return engine_limit_certificate_unsupported;
+    if (main_code(body.failure) == MBEDTLS_ERR_X509_FATAL_ERROR)
+        return cert_chain_too_long; // more intermediates than the engine takes
+    if (flags == 0xFFFFFFFFU)
+        return engine_limit_unspecified;
+    if ((flags & usage) != 0)
+        return invalid_purpose;
+    // The key's curve is not in our list.
+    return (flags & MBEDTLS_X509_BADCERT_BAD_KEY) != 0 ? engine_limit_certificate_unsupported
+                                                       : engine_limit_unspecified;
 }
 
-// Notes the failure and answers it.
+inline void explain_refusal(connection_body& body) noexcept {
+    const error_names names = names_of(body.failure);
+    tlsxx::detail::fixed_string<96> words{names.main.reason};
+    if (!names.beside.reason.empty())
+        (((words += ", ") += names.beside.library) += " ") += names.beside.reason;
+    report(engine_refusal(body), words, body.verdict);
+}
+
+// Notes the failure and answers it, and tells the peer where the engine does not.
 inline step end_with(connection_body& body, int code) noexcept {
     body.failure = code;
-    if (body.verdict && classify(code, body.established) == errc::verification_failed)
-        explain_refusal(body, code);
+    if (body.verdict && reason_for(body) == errc::verification_failed)
+        explain_refusal(body);
+    if (is_certificate_too_long(body))
+        body.send_alert(alert_description::unsupported_certificate);
+    else if (body.established && code == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE)
+        body.send_alert(alert_description::unexpected_message);
     return {0, want::failed};
 }
 
@@ -206,18 +236,6 @@ inline bool may_go_on(const connection_body& body) noexcept {
         return true;
     return body.as == role::server && body.mode == tlsxx::verify_mode::optional &&
            ::mbedtls_ssl_get_peer_cert(body.ssl.get()) == nullptr;
-}
-
-// The errc of the failure that ended a connection.
-inline errc reason_for(const connection_body& body) noexcept {
-    if (!body.verdict)
-        return errc::verification_failed;
-    // A peer may send an alert that the engine can't read: unencrypted where it expects otherwise,
-    // as clients do that refuse a TLS 1.3 server.
-    if (!body.established && main_code(body.failure) == MBEDTLS_ERR_SSL_INVALID_MAC &&
-        body.received.alert())
-        return errc::alert_received;
-    return classify(body.failure, body.established);
 }
 
 } // namespace detail

@@ -4,9 +4,10 @@
 // A certificate chain of one's own and its private key.
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include <tlsxx/mbedtls/anchors.hpp>
 #include <tlsxx/mbedtls/engine.hpp>
 #include <tlsxx/mbedtls/failure.hpp>
+#include <tlsxx/pem.hpp>
+#include <tlsxx/x509/der.hpp>
+#include <tlsxx/x509/oids.hpp>
 
 namespace tlsxx {
 inline namespace v0 {
@@ -102,32 +106,32 @@ struct key_traits {
 inline key_traits traits_of(const private_key_source& source) noexcept {
     if (source.pem)
         return {contains(source.bytes, "ENCRYPTED"), false};
+    namespace der = x509::der;
     x509::bytes outer;
-    x509::bytes first;
-    x509::bytes oid;
-    if (!x509::der::single(source.bytes, x509::der::tag::sequence, outer))
+    if (!der::single(source.bytes, der::tag::sequence, outer))
         return {};
-    x509::der::reader in{outer};
-    if (in.next(x509::der::tag::sequence, first)) // PKCS #8 encrypted begins with an algorithm
+    der::reader in{outer};
+    if (in.next_is(der::tag::sequence)) // PKCS #8 encrypted begins with an algorithm
         return {true, false};
     x509::bytes version;
-    if (!in.next(x509::der::tag::integer, version) || !in.next(x509::der::tag::sequence, first))
+    x509::bytes content;
+    x509::bytes oid;
+    if (!in.next(der::tag::integer, version) || !in.next(der::tag::sequence, content))
         return {};
-    x509::der::reader algorithm{first};
-    return {false, algorithm.next(x509::der::tag::oid, oid) &&
+    der::reader algorithm{content};
+    return {false, algorithm.next(der::tag::oid, oid) &&
                        (x509::equal(oid, x509::oids::ed25519) ||
                         x509::equal(oid, x509::oids::ed448))};
 }
 
 inline bool explain_key(int result, const private_key_source& source, error_info& error) noexcept {
     const key_traits traits = traits_of(source);
-    const bool has_password = !source.password.empty();
     if (traits.edwards)
         return fail(error, errc::not_supported, result, "Mbed TLS has no Ed25519 or Ed448 keys");
     switch (main_code(result)) {
     case MBEDTLS_ERR_PK_PASSWORD_REQUIRED:
     case MBEDTLS_ERR_PEM_PASSWORD_REQUIRED:
-        return fail(error, errc::password_required, result, {});
+        return fail(error, errc::bad_password, result, "Mbed TLS takes no empty password");
     case MBEDTLS_ERR_PK_PASSWORD_MISMATCH:
     case MBEDTLS_ERR_PEM_PASSWORD_MISMATCH:
     case MBEDTLS_ERR_PKCS5_PASSWORD_MISMATCH:
@@ -141,8 +145,6 @@ inline bool explain_key(int result, const private_key_source& source, error_info
                     "Mbed TLS can't open a key encrypted in this way (scrypt, for one)");
     default: break;
     }
-    if (traits.encrypted && !has_password)
-        return fail(error, errc::password_required, result, {});
     if (lacks_algorithm(result))
         return fail(error, errc::not_supported, result,
                     traits.encrypted ? "Mbed TLS lacks the key's algorithm or its encryption"
@@ -151,12 +153,28 @@ inline bool explain_key(int result, const private_key_source& source, error_info
     return fail(error, traits.encrypted ? errc::bad_password : errc::bad_private_key, result, {});
 }
 
+inline int parse_key_bytes(identity& made, byte_view key, std::string_view password) noexcept {
+    const auto bytes = std::as_bytes(std::span{password});
+    return ::mbedtls_pk_parse_key(made.key.get(), as_uchar(key), key.size(),
+                                  bytes.empty() ? nullptr : as_uchar(bytes), bytes.size(),
+                                  random_bytes, nullptr);
+}
+
 inline bool parse_key(identity& made, const private_key_source& source, error_info& error) {
-    const wiped_bytes copy{source.bytes, source.pem}; // the engine wants PEM with a NUL at its end
-    const auto password = std::as_bytes(std::span{source.password});
-    const int result = ::mbedtls_pk_parse_key(
-        made.key.get(), as_uchar(copy.view()), copy.view().size(),
-        password.empty() ? nullptr : as_uchar(password), password.size(), random_bytes, nullptr);
+    if (source.password.empty() && traits_of(source).encrypted) {
+        error = error_info{errc::bad_password, "Mbed TLS takes no empty password"};
+        return false;
+    }
+    int result = 0;
+    if (!source.pem && traits_of(source).encrypted) {
+        // As PEM the engine says what is wrong with it; as DER it goes on to other formats.
+        const std::string text = to_pem("ENCRYPTED PRIVATE KEY", source.bytes);
+        const auto bytes = std::as_bytes(std::span{text.c_str(), text.size() + 1});
+        result = parse_key_bytes(made, bytes, source.password);
+    } else {
+        const wiped_bytes copy{source.bytes, source.pem}; // PEM wants a NUL at its end
+        result = parse_key_bytes(made, copy.view(), source.password);
+    }
     return result == 0 || explain_key(result, source, error);
 }
 
