@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include <tlsxx/socket.hpp>
-#if __has_include(<openssl/ssl.h>)
+#if defined(HAVE_OPENSSL)
 #include <tlsxx/openssl.hpp>
 #endif
-#if __has_include(<mbedtls/ssl.h>)
+#if defined(HAVE_MBEDTLS)
 #include <tlsxx/mbedtls.hpp>
 #endif
 
@@ -31,11 +31,11 @@ int main(int argc, char** argv) {
     const auto port = static_cast<std::uint16_t>(std::stoi(argv[2]));
     const tlsxx::trust trust{.cafile = argv[3]};
     try {
-#if __has_include(<openssl/ssl.h>)
+#if defined(HAVE_OPENSSL)
         std::cout << "OpenSSL: " << fetch<tlsxx::openssl::backend>(argv[1], port, trust).size()
                   << " bytes\n";
 #endif
-#if __has_include(<mbedtls/ssl.h>)
+#if defined(HAVE_MBEDTLS)
         std::cout << "Mbed TLS: " << fetch<tlsxx::mbedtls::backend>(argv[1], port, trust).size()
                   << " bytes\n";
 #endif

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Asks the compiler what each header brings in, and fails if it is more than it may.
+"""Asks the compiler what the headers bring in, and fails if it is more than they may.
 
     check.py engines BUILD   core headers reach no engine header, a backend none of the other engine
     check.py macros BUILD    no header of ours defines or undefines a macro
     check.py heavy BUILD     the core includes no heavy standard header itself
 
-It runs the compile commands of the generated one-header sources again, with -M or with -E -dD, so
-that the flags are the build's own.
+It runs the compile commands of the generated sources that include all headers again, with -M or
+with -E -dD, so that the flags are the build's own.
 """
-import concurrent.futures
 import json
 import os
 import pathlib
@@ -41,23 +40,22 @@ def engine_of(path):
 
 
 def commands(build):
-    """(kind, header, arguments) of every generated one-header source."""
-    found = []
+    """(kind, arguments) of the source that includes all headers of a kind."""
+    found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        match = re.search(r"alone_(core|openssl|mbedtls)__(.*)\.cpp$", entry["file"])
-        if not match or "libalone-" not in entry["output"]:
+        match = re.search(r"/all_(core|openssl|mbedtls)\.cpp$", entry["file"])
+        if not match:
             continue
-        words = shlex.split(entry["command"])
         arguments = []
         skip = False
-        for word in words:
+        for word in shlex.split(entry["command"]):
             if skip:
                 skip = False
             elif word in ("-o", "-MF", "-MQ", "-MT"):
                 skip = True
             elif word not in ("-c", "-MD"):
                 arguments.append(word)
-        found.append((match[1], match[2].replace("__", "/"), arguments))
+        found[match[1]] = arguments
     return found
 
 
@@ -76,49 +74,50 @@ def dependencies(build, arguments):
     ]
 
 
-def check_engines(build, kind, header, arguments):
+def check_engines(build, kind, arguments):
     wrong = []
     for path in dependencies(build, arguments):
         engine = engine_of(path)
         if engine and engine != kind:
-            wrong.append(f"{header} reaches {path}, of {engine}")
+            wrong.append(f"{kind} reaches {path}, of {engine}")
         if kind == "core" and root / "backends" in path.parents:
-            wrong.append(f"{header} reaches {path.relative_to(root)}")
+            wrong.append(f"{kind} reaches {path.relative_to(root)}")
     return wrong
 
 
-def check_macros(build, _, header, arguments):
+def check_macros(build, _, arguments):
     wrong = []
     current = None
     # -dD keeps directives in the output, between markers that say whose they are
     for line in output(build, arguments + ["-E", "-dD"]).splitlines():
-        marker = re.match(r'#\s+(?:line\s+)?\d+\s+"([^"]*)"', line)
-        if marker:
-            current = pathlib.Path(os.path.normpath(build / marker[1]))
-        elif line.startswith(("#define", "#undef")) and current and is_ours(current):
+        if line.startswith("# "):
+            marker = re.match(r'# \d+ "([^"]*)"', line)
+            path = pathlib.Path(os.path.normpath(build / marker[1])) if marker else None
+            current = path if path and is_ours(path) else None
+        elif current and line.startswith(("#define", "#undef")):
             wrong.append(f"{current.relative_to(root)}: {line}")
     return wrong
 
 
-def check_heavy(build, kind, header, _):
-    if kind != "core":
-        return []
-    text = (root / "include" / header).read_text()
-    names = re.findall(r"^\s*#\s*include\s*<([^>]+)>", text, re.M)
-    return [f"{header} includes <{name}>" for name in names if name in heavy]
+def check_heavy(*_):
+    wrong = []
+    for path in (root / "include").rglob("*.hpp"):
+        names = re.findall(r"^\s*#\s*include\s*<([^>]+)>", path.read_text(), re.M)
+        wrong += [f"{path.relative_to(root)} includes <{name}>" for name in names if name in heavy]
+    return wrong
 
 
 def main():
     check = {"engines": check_engines, "macros": check_macros, "heavy": check_heavy}[sys.argv[1]]
     build = pathlib.Path(sys.argv[2]).resolve()
     sources = commands(build)
-    if not sources:
-        sys.exit("found no one-header source in the compile commands")
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        wrong = [line for lines in pool.map(lambda s: check(build, *s), sources) for line in lines]
-    for line in sorted(set(wrong)):
+    if "core" not in sources:
+        sys.exit("the compile commands do not have the source that includes all headers")
+    wrong = sorted({line for kind, arguments in sources.items()
+                    for line in check(build, kind, arguments)})
+    for line in wrong:
         print(line)
-    print(f"{len(sources)} headers, {len(set(wrong))} faults")
+    print(f"{', '.join(sources)}: {len(wrong)} faults")
     sys.exit(1 if wrong else 0)
 
 

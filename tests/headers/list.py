@@ -3,8 +3,9 @@
 """Lists every header of the library, a line "KIND NAME" for each.
 
     list.py           prints the list
-    list.py FOLDER    also writes FOLDER/alone_KIND__NAME.cpp, which includes the header twice, and
-                      prints its path as a third word
+    list.py FOLDER    prints sources that it writes to FOLDER instead, a line "GROUP KIND PATH":
+                      "alone", one for each header, which includes it twice; "all", one for each
+                      KIND, which includes all of its headers
 
 KIND is core for what needs no engine, else the engine's name. NAME is what a program includes.
 """
@@ -23,13 +24,9 @@ def headers():
             yield kind, name.as_posix()
 
 
-def write(folder, kind, name):
-    path = folder / f"alone_{kind}__{name.replace('/', '__')}.cpp"
-    text = (
-        "// A header has to stand alone, and to survive being included twice.\n"
-        f"#include <{name}>\n"
-        f"#include <{name}>\n"
-    )
+def write(folder, name, lines):
+    path = folder / name
+    text = "".join(f"{line}\n" for line in lines)
     # untouched where nothing changed, so that nothing is compiled again
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
@@ -37,11 +34,19 @@ def write(folder, kind, name):
 
 
 def main():
-    for kind, name in headers():
-        if len(sys.argv) > 1:
-            print(kind, name, write(pathlib.Path(sys.argv[1]), kind, name))
-        else:
+    if len(sys.argv) == 1:
+        for kind, name in headers():
             print(kind, name)
+        return
+    folder = pathlib.Path(sys.argv[1])
+    includes = {}
+    for kind, name in headers():
+        include = f"#include <{name}>"
+        includes.setdefault(kind, []).append(include)
+        path = write(folder, f"alone_{name.replace('/', '__')}.cpp", [include, include])
+        print("alone", kind, path)
+    for kind, lines in includes.items():
+        print("all", kind, write(folder, f"all_{kind}.cpp", lines))
 
 
 if __name__ == "__main__":

@@ -48,8 +48,9 @@ private:
 
 template <class Context>
 std::unique_ptr<side> make_side(const Context& context, tlsxx::memory_transport& pipe) {
-    auto stream =
-        context.wrap(std::ref(pipe), {.server_hostname = "localhost", .handshake = tlsxx::deferred});
+    const bool client = context.protocol() == tlsxx::protocol::tls_client;
+    auto stream = context.wrap(std::ref(pipe), {.server_hostname = client ? "localhost" : "",
+                                                .handshake = tlsxx::deferred});
     return std::make_unique<stream_side<decltype(stream)>>(std::move(stream));
 }
 
