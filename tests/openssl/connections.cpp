@@ -218,6 +218,56 @@ TEST_CASE("openssl: KeyUpdate and renegotiation asked by the peer") {
     CHECK(got == "b");
 }
 
+TEST_CASE("openssl: finite-field Diffie-Hellman, without parameters being loaded") {
+    auto c = client_options();
+    only(c.settings, tls_version::tls_1_2);
+    loop l{c, server_options("rsa")};
+    REQUIRE(::SSL_set_cipher_list(engine::native_handle(l.client.connection),
+                                  "DHE-RSA-AES256-GCM-SHA384") == 1);
+    l.handshake();
+    REQUIRE(l.both_done());
+    CHECK(engine::cipher(l.server.connection).name == "DHE-RSA-AES256-GCM-SHA384");
+}
+
+TEST_CASE("openssl: a session made without a certificate is not resumed where one is required") {
+    for (const auto version : both_versions) {
+        CAPTURE(to_string(version));
+        auto c = client_options();
+        auto s = server_options();
+        only(c.settings, version);
+        s.anchors = "root.pem";
+        loop first{c, s};
+        first.handshake();
+        REQUIRE(first.both_done());
+        std::string got;
+        first.client.read(got);
+        SSL_SESSION* const session =
+            ::SSL_get1_session(engine::native_handle(first.client.connection));
+        // the same configuration, once with the same rules and once with stricter ones
+        for (const bool stricter : {false, true}) {
+            CAPTURE(stricter);
+            loop second{c, s};
+            tlsxx::error_info error;
+            auto rules = s.settings;
+            rules.verify_mode =
+                stricter ? tlsxx::verify_mode::required : tlsxx::verify_mode::none;
+            second.server.connection =
+                engine::connect(first.server.configuration, rules,
+                                {.role = tlsxx::role::server, .sni = {}}, error);
+            REQUIRE(::SSL_set_session(engine::native_handle(second.client.connection), session) ==
+                    1);
+            second.handshake();
+            CHECK(::SSL_session_reused(engine::native_handle(second.server.connection)) ==
+                  (stricter ? 0 : 1));
+            if (stricter)
+                CHECK(second.server.failure().code() == errc::certificate_required);
+            else
+                CHECK(second.both_done());
+        }
+        ::SSL_SESSION_free(session);
+    }
+}
+
 TEST_CASE("openssl: an engine's defaults are the library's own") {
     loop l{client_options(), server_options()};
     ::SSL* const ssl = engine::native_handle(l.client.connection);
@@ -238,4 +288,43 @@ TEST_CASE("openssl: an engine's defaults are the library's own") {
     CHECK(SSL_get_max_proto_version(ssl) == 0);
     CHECK((SSL_get_mode(ssl) & SSL_MODE_RELEASE_BUFFERS) == 0);
     CHECK(SSL_get_num_tickets(ssl) == 2);
+}
+
+TEST_CASE("openssl: a message after the handshake that arrives in parts") {
+    auto c = client_options();
+    auto s = server_options();
+    c.identity = "client";
+    s.anchors = "root.pem";
+    s.settings.verify_mode = tlsxx::verify_mode::required;
+    loop l{c, s};
+    // A ticket holds the client's certificate, so it takes two records of this size.
+    REQUIRE(::SSL_set_max_send_fragment(engine::native_handle(l.server.connection), 512) == 1);
+    l.handshake();
+    REQUIRE(l.both_done());
+    std::string got;
+    const std::string tickets = std::exchange(l.to_client.bytes, {});
+    REQUIRE(tickets.size() > 1024);
+    l.to_client.bytes = tickets.substr(0, 600);
+    CHECK(l.client.read(got).next == want::read);
+    SECTION("a write then needs the rest") {
+        CHECK(l.client.write("x").next == want::read);
+        CHECK(l.client.write("x").next == want::read);
+        l.to_client.bytes = tickets.substr(600);
+        const auto step = l.client.write("x");
+        CHECK(step.next == want::nothing);
+        CHECK(step.bytes == 1);
+        REQUIRE(l.server.read(got).next == want::nothing);
+        CHECK(got == "x");
+    }
+    SECTION("and so does close_notify") {
+        CHECK(l.client.close_notify().next == want::read);
+        l.to_client.bytes = tickets.substr(600);
+        CHECK(l.client.close_notify().next == want::nothing);
+        CHECK(l.server.read(got).next == want::closed);
+    }
+    SECTION("and the end is found by either") {
+        l.to_client.ended = true;
+        CHECK(l.client.write("x").next == want::ended);
+        CHECK(l.client.close_notify().next == want::ended);
+    }
 }

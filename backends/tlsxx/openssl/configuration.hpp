@@ -151,11 +151,7 @@ inline bool set_the_rest(::SSL_CTX* context, const anchor_set& anchors,
     ::SSL_CTX_set_cert_verify_callback(context, verify_chain, nullptr);
     if (::X509_STORE_up_ref(anchors.store.get()) == 1)
         ::SSL_CTX_set_cert_store(context, anchors.store.get());
-    // Without it a server that asks for certificates can't resume any session.
-    static constexpr unsigned char session_context[] = {'t', 'l', 's', 'x', 'x'};
-    return (::SSL_CTX_set_num_tickets(context, tickets_per_handshake) == 1 &&
-            ::SSL_CTX_set_session_id_context(context, session_context, sizeof session_context) ==
-                1) ||
+    return ::SSL_CTX_set_num_tickets(context, tickets_per_handshake) == 1 ||
            report(errc::engine_failure, take_reason(), error);
 }
 

@@ -8,6 +8,7 @@
 // does for messages after the handshake too: only then are the application's entries moved aside.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -227,6 +228,24 @@ inline bool check_options(const settings& s, const connection_options& o,
     return !error;
 }
 
+// What a client has shown under other rules does not count: a ticket is taken only by a server that
+// asks for the same. (Without such a context no server that asks for certificates resumes.)
+inline bool set_session_context(::SSL* ssl, const settings& s) noexcept {
+    const auto flags = static_cast<std::uint32_t>(s.verify_flags);
+    const unsigned char context[] = {'t',
+                                     'l',
+                                     's',
+                                     'x',
+                                     'x',
+                                     static_cast<unsigned char>(verify_mode_in(s, role::server)),
+                                     static_cast<unsigned char>(s.security_level),
+                                     static_cast<unsigned char>(s.verify_depth),
+                                     static_cast<unsigned char>(flags >> 16 & 0xFF),
+                                     static_cast<unsigned char>(flags >> 8 & 0xFF),
+                                     static_cast<unsigned char>(flags & 0xFF)};
+    return ::SSL_set_session_id_context(ssl, context, sizeof context) == 1;
+}
+
 // Within own_error_queue.
 inline bool set_up(connection_body& body, const configuration& c, const settings& s,
                    const connection_options& o, error_info& error) {
@@ -247,7 +266,7 @@ inline bool set_up(connection_body& body, const configuration& c, const settings
         ::SSL_certs_clear(ssl);
     if (o.role == role::server) {
         ::SSL_set_accept_state(ssl);
-        return true;
+        return set_session_context(ssl, s) || report(errc::engine_failure, take_reason(), error);
     }
     ::SSL_set_connect_state(ssl);
     if (o.sni.empty())

@@ -5,6 +5,7 @@
 // called lies in it afterwards, and nothing of ours stays.
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -186,8 +187,9 @@ constexpr std::string_view library_name(int library) noexcept {
 
 using reason_text = tlsxx::detail::fixed_string<64>;
 
-// The reason's mnemonic: OpenSSL's text is its macro's name in small letters. The exception are
-// alerts, whose texts (not macros) say "ssl/tls" since 3.2.
+// The reason's mnemonic: OpenSSL's text is its macro's name in small letters. The exception are the
+// alerts of old, SSLV3_ALERT_*, whose texts say "ssl/tls" since 3.2 and "tls" since 4.0: they keep
+// one name here.
 inline reason_text reason_name(unsigned long code) noexcept {
     const char* const found = ::ERR_reason_error_string(code);
     if (!found) {
@@ -197,10 +199,11 @@ inline reason_text reason_name(unsigned long code) noexcept {
     }
     std::string_view text{found};
     reason_text name;
-    constexpr std::string_view new_alert = "ssl/tls alert ";
-    if (text.starts_with(new_alert)) {
-        text.remove_prefix(new_alert.size());
-        name += "SSLV3_ALERT_";
+    for (const std::string_view renamed : {"ssl/tls alert ", "tls alert "}) {
+        if (text.starts_with(renamed)) {
+            text.remove_prefix(renamed.size());
+            name += "SSLV3_ALERT_";
+        }
     }
     for (const char c : text) {
         const bool lower = c >= 'a' && c <= 'z';

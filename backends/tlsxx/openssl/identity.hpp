@@ -34,9 +34,10 @@ struct identity {
         copy.key = detail::share(key);
         return copy;
     }
-    // SSL_CTX has one place for each of these.
+    // SSL_CTX has one place for each type of key.
     bool has_key_type_of(const identity& other) const noexcept {
-        return ::EVP_PKEY_get_base_id(key.get()) == ::EVP_PKEY_get_base_id(other.key.get());
+        const char* const type = ::EVP_PKEY_get0_type_name(other.key.get());
+        return type && ::EVP_PKEY_is_a(key.get(), type) == 1;
     }
 };
 
@@ -111,7 +112,7 @@ inline bool is_unknown_algorithm(unsigned long code) noexcept {
         return reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
                reason == EVP_R_UNSUPPORTED_CIPHER || reason == EVP_R_UNSUPPORTED_PRF ||
                reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION ||
-               reason == EVP_R_UNKNOWN_CIPHER;
+               reason == EVP_R_UNKNOWN_CIPHER || reason == ERR_R_UNSUPPORTED;
     return library == ERR_LIB_PEM &&
            (reason == PEM_R_UNSUPPORTED_ENCRYPTION || reason == PEM_R_UNSUPPORTED_CIPHER);
 }

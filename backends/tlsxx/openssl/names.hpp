@@ -60,7 +60,7 @@ inline constexpr std::array<iana_name, 22> signature_algorithm_names{{
     {0x0401, "rsa_pkcs1_sha256"},
     {0x0501, "rsa_pkcs1_sha384"},
     {0x0601, "rsa_pkcs1_sha512"},
-    {0x0303, "ecdsa_sha224"},
+    {0x0303, "ECDSA+SHA224"}, // 3.0 does not know it as ecdsa_sha224
     {0x0301, "rsa_pkcs1_sha224"},
 }};
 
