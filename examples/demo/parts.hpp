@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// The parts of the demo; each prints its checks.
+
+#include "stage.hpp"
+
+namespace demo {
+
+// Pages of nginx, fetched by our clients on each engine.
+void fetch_from_nginx(const stage& where, const nginx& peer);
+// Pages of https_server on each engine, fetched by curl.
+void fetch_with_curl(const stage& where);
+// Every engine with every engine.
+void run_pairs(const stage& where);
+// What goes wrong, and what each engine says of it.
+void run_gallery(const stage& where, const nginx& peer);
+
+} // namespace demo
