@@ -142,16 +142,16 @@ inline std::string flag_text(unsigned int) {
 
 } // namespace detail
 
-/// engine_version is the version of the library that the program runs with: "Mbed TLS 3.6.7".
+/// engine_version is the version of the library that the program runs with: "3.6.7".
 #if defined(MBEDTLS_VERSION_C)
 inline std::string engine_version() {
     const unsigned int number = ::mbedtls_version_get_number();
-    return "Mbed TLS " + std::to_string(number >> 24U) + '.' +
-           std::to_string(number >> 16U & 0xFFU) + '.' + std::to_string(number >> 8U & 0xFFU);
+    return std::to_string(number >> 24U) + '.' + std::to_string(number >> 16U & 0xFFU) + '.' +
+           std::to_string(number >> 8U & 0xFFU);
 }
 #else
 inline std::string engine_version() {
-    return "Mbed TLS " MBEDTLS_VERSION_STRING;
+    return MBEDTLS_VERSION_STRING;
 }
 #endif
 
