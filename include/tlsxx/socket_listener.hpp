@@ -48,8 +48,8 @@ struct listen_options {
 /// Unix socket's file if `listen` has made it. tlsxx::listen makes it; a socket from elsewhere is
 /// adopted. It belongs to one thread at a time.
 ///
-/// The time-out says how long `accept` waits, no longer than for ever (the start). The socket
-/// itself is always non-blocking.
+/// The time-out says how long `accept` waits: for ever unless set. The socket itself is always
+/// non-blocking.
 class socket_listener {
 public:
     using native_handle_type = detail::socket_handle;
