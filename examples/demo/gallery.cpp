@@ -36,6 +36,7 @@ enum class scene {
 
 struct row {
     std::string_view title;
+    std::string_view note; // which of two rows with this title it is
     scene what;
     std::string_view certificate; // the other side's; empty: it has none
     std::string_view host;        // whom our client wants to meet
@@ -52,31 +53,32 @@ constexpr auto tls_1_2 = tls_version::tls_1_2;
 constexpr auto tls_1_3 = tls_version::tls_1_3;
 
 constexpr std::array<row, 13> table{{
-    {"expired", scene::bad_server, "expired", "localhost", required, tls_1_3,
+    {"expired", "", scene::bad_server, "expired", "localhost", required, tls_1_3,
      errc::verification_failed, verify_code::cert_has_expired},
-    {"not yet valid", scene::bad_server, "not-yet-valid", "localhost", required, tls_1_3,
+    {"not yet valid", "", scene::bad_server, "not-yet-valid", "localhost", required, tls_1_3,
      errc::verification_failed, verify_code::cert_not_yet_valid},
-    {"wrong host", scene::bad_server, "other-host", "localhost", required, tls_1_3,
+    {"wrong host", "", scene::bad_server, "other-host", "localhost", required, tls_1_3,
      errc::verification_failed, verify_code::hostname_mismatch},
-    {"IP address, DNS name", scene::bad_server, "dns-ip", "127.0.0.1", required, tls_1_3,
+    {"IP address against DNS name", "", scene::bad_server, "dns-ip", "127.0.0.1", required, tls_1_3,
      errc::verification_failed, verify_code::ip_address_mismatch},
-    {"untrusted", scene::bad_server, "untrusted", "localhost", required, tls_1_3,
+    {"untrusted", "", scene::bad_server, "untrusted", "localhost", required, tls_1_3,
      errc::verification_failed, verify_code::unable_to_get_issuer_cert_locally},
-    {"self-signed", scene::bad_server, "self-signed", "localhost", required, tls_1_3,
+    {"self-signed", "", scene::bad_server, "self-signed", "localhost", required, tls_1_3,
      errc::verification_failed, verify_code::depth_zero_self_signed_cert},
-    {"no client cert, TLS 1.2", scene::client_auth, "", "", required, tls_1_2,
+    {"missing client certificate", "TLS 1.2: ", scene::client_auth, "", "", required, tls_1_2,
      errc::certificate_required, verify_code::ok},
-    {"no client cert, TLS 1.3", scene::client_auth, "", "", required, tls_1_3,
+    {"missing client certificate", "TLS 1.3: ", scene::client_auth, "", "", required, tls_1_3,
      errc::certificate_required, verify_code::ok},
-    {"bad if optional, TLS 1.2", scene::client_auth, "client-untrusted", "", optional, tls_1_2,
-     errc::verification_failed, verify_code::self_signed_cert_in_chain},
-    {"bad if optional, TLS 1.3", scene::client_auth, "client-expired", "", optional, tls_1_3,
-     errc::verification_failed, verify_code::cert_has_expired},
-    {"plain HTTP server", scene::plain_server, "", "localhost", required, tls_1_3,
+    // its chain file has the untrusted root, too
+    {"bad client cert, optional", "TLS 1.2: ", scene::client_auth, "client-untrusted", "", optional,
+     tls_1_2, errc::verification_failed, verify_code::self_signed_cert_in_chain},
+    {"bad client cert, optional", "TLS 1.3: ", scene::client_auth, "client-expired", "", optional,
+     tls_1_3, errc::verification_failed, verify_code::cert_has_expired},
+    {"plain HTTP on the TLS port", "client: ", scene::plain_server, "", "localhost", required,
+     tls_1_3, errc::protocol_error, verify_code::ok},
+    {"plain HTTP on the TLS port", "server: ", scene::plain_client, "", "", required, tls_1_3,
      errc::protocol_error, verify_code::ok},
-    {"plain HTTP client", scene::plain_client, "", "", required, tls_1_3, errc::protocol_error,
-     verify_code::ok},
-    {"cut connection", scene::cut, "", "localhost", required, tls_1_3, errc::stream_truncated,
+    {"cut connection", "", scene::cut, "", "localhost", required, tls_1_3, errc::stream_truncated,
      verify_code::ok},
 }};
 
@@ -109,7 +111,8 @@ std::string name_of(const std::error_code& code, verify_code verify) {
 struct answer {
     std::error_code code;
     verify_code verify = verify_code::ok;
-    std::string native;  // in the engine's own words
+    std::string reason;  // the engine's mnemonic
+    std::string words;   // and what it says of the certificate
     std::string problem; // what else was not as it should be
 };
 
@@ -119,15 +122,16 @@ answer answer_of(const Stream& stream, const std::error_code& ec) {
     result.code = ec;
     result.verify = stream.verification().code();
     const tlsxx::error_info info = stream.last_error();
-    result.native = std::string{info.library()} + (info.library().empty() ? "" : ": ") +
-                    std::string{info.reason()};
+    if (info.library().empty())
+        result.reason = "(silent: tlsxx sees the end)";
+    else
+        result.reason = std::string{info.library()} + ' ' + std::string{info.reason()};
     if (!stream.verification()) {
         const auto reasons = stream.verification().reasons();
-        const bool has_words = !reasons.empty() && !reasons.front().engine_message.empty();
-        result.native += has_words ? "; " + reasons.front().engine_message
-                                   : "; no words of its own: tlsxx judges this";
-    } else if (info.library().empty()) {
-        result.native = "(nothing: tlsxx tells it from the transport)";
+        if (!reasons.empty())
+            result.words = reasons.front().engine_message;
+        if (result.words.empty())
+            result.words = "(tlsxx's own check)";
     }
     return result;
 }
@@ -211,8 +215,8 @@ bool fits(const answer& given, const row& r) {
     return given.code == r.code && given.verify == r.verify && given.problem.empty();
 }
 
-constexpr std::size_t title_width = 26;
-constexpr std::size_t answer_width = 35;
+constexpr std::size_t title_width = 28;
+constexpr std::size_t answer_width = 34;
 
 void print_row(const row& r, const answer& one, const answer& other) {
     std::string problem;
@@ -225,11 +229,18 @@ void print_row(const row& r, const answer& one, const answer& other) {
                 left(r.title, title_width) + left(name_of(one.code, one.verify), answer_width) +
                     name_of(other.code, other.verify),
                 problem);
-    const std::array columns{
-        wrapped(r.verify != verify_code::ok ? message(r.verify) : message(r.code), title_width - 3),
-        wrapped(one.native, answer_width - 2), wrapped(other.native, answer_width - 2)};
+
+    const std::string_view meaning =
+        r.verify != verify_code::ok ? message(r.verify) : message(r.code);
+    std::array columns{wrapped(std::string{r.note} + std::string{meaning}, title_width - 2),
+                       wrapped(one.reason, answer_width - 1),
+                       wrapped(other.reason, answer_width - 1)};
+    for (std::string& line : wrapped(one.words, answer_width - 1))
+        columns[1].push_back(std::move(line));
+    for (std::string& line : wrapped(other.words, answer_width - 1))
+        columns[2].push_back(std::move(line));
     const auto line = [&](std::size_t column, std::size_t number) {
-        return number < columns[column].size() ? "  " + columns[column][number] : std::string{};
+        return number < columns[column].size() ? ' ' + columns[column][number] : std::string{};
     };
     for (std::size_t i = 0; i < std::max({columns[0].size(), columns[1].size(), columns[2].size()});
          ++i)
