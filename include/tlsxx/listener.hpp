@@ -4,7 +4,9 @@
 // A TLS server over a listening socket: accept gives streams whose handshake is done.
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -49,7 +51,7 @@ public:
     std::chrono::milliseconds handshake_timeout() const noexcept { return handshake_timeout_; }
 
     /// set_max_handshakes limits the handshakes that are under way at once, at least 1; the oldest
-    /// gives way to a new connection. 256 unless set. It allocates, so that `accept` does not.
+    /// gives way to a new connection, and when descriptors run out. 256 unless set. It allocates, so that `accept` does not.
     void set_max_handshakes(std::size_t limit) {
         max_handshakes_ = limit ? limit : 1;
         reserve();
@@ -91,7 +93,7 @@ private:
 
     explicit basic_listener(Listener&& listener) noexcept : listener_{std::move(listener)} {}
     void serve(const basic_context<Backend>& context, const wrap_options& options) {
-        context_.assign(1, context);
+        context_.emplace(context);
         suppress_ragged_eofs_ = options.suppress_ragged_eofs;
         unwrappable_ = options.unwrappable;
         deferred_ = options.handshake == handshake_start::deferred;
@@ -117,6 +119,13 @@ private:
         handshakes_.erase(handshakes_.begin() + static_cast<std::ptrdiff_t>(index));
         on_failure(failed.stream);
     }
+    template <class OnFailure>
+    void drop_oldest(OnFailure& on_failure) {
+        std::error_code ignored;
+        handshakes_.front().stream.report(
+            error_info{errc::cancelled, "too many handshakes are under way"}, ignored);
+        drop(0, on_failure);
+    }
     void resume_clocks() noexcept {
         const auto away = deadline::clock::now() - left_;
         for (handshake& h : handshakes_)
@@ -125,8 +134,8 @@ private:
     }
 
     Listener listener_;
-    std::vector<basic_context<Backend>> context_; // none or one
-    std::vector<handshake> handshakes_;           // the oldest first
+    std::optional<basic_context<Backend>> context_;
+    std::vector<handshake> handshakes_; // the oldest first
     std::vector<poll_entry> polled_;
     std::chrono::milliseconds handshake_timeout_{10'000};
     std::size_t max_handshakes_ = 256;

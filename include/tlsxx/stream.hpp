@@ -90,7 +90,7 @@ public:
     /// with the rest.
     std::size_t write_all(byte_view data, std::error_code& ec) noexcept;
     std::size_t write_all(std::string_view text, std::error_code& ec) noexcept {
-        return write_all(std::as_bytes(std::span{text}), ec);
+        return write_all(std::as_bytes(std::span{text.data(), text.size()}), ec);
     }
 
     /// close_notify tells the peer that no more data comes (RFC 8446 6.1). Reading goes on; writing
@@ -203,7 +203,7 @@ public:
     void write_all(byte_view data) {
         checked([&](std::error_code& ec) { write_all(data, ec); });
     }
-    void write_all(std::string_view text) { write_all(std::as_bytes(std::span{text})); }
+    void write_all(std::string_view text) { write_all(std::as_bytes(std::span{text.data(), text.size()})); }
     void close_notify() { checked([&](std::error_code& ec) { close_notify(ec); }); }
     void shutdown() { checked([&](std::error_code& ec) { shutdown(ec); }); }
     template <class Duration>

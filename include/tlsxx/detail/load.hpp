@@ -77,7 +77,8 @@ bool for_each_certificate(std::string_view text, Sink&& sink, error_info& error)
         if (scanner.error() != pem_error::none)
             return fail_with_pem(scanner, error);
     } else {
-        for (byte_view rest = std::as_bytes(std::span{text}); !rest.empty(); ++count) {
+        byte_view rest = std::as_bytes(std::span{text.data(), text.size()});
+        for (; !rest.empty(); ++count) {
             const byte_view der = take_der(rest);
             if (der.empty() && count == 0)
                 break;
@@ -249,7 +250,7 @@ inline bool find_private_key(std::string_view text, identity_material& out, erro
         return false;
     }
     out.key.text.assign(text);
-    out.key_is_encrypted = is_encrypted_der(std::as_bytes(std::span{text}));
+    out.key_is_encrypted = is_encrypted_der(std::as_bytes(std::span{text.data(), text.size()}));
     return true;
 }
 

@@ -106,7 +106,8 @@ void basic_context<B>::load_cert_chain(const cert_chain& source, std::error_code
         secret.text = source.password.get();
     change(
         [&](auto& c, error_info& e) {
-            const private_key_source key{std::as_bytes(std::span{material.key.text}),
+            const private_key_source key{std::as_bytes(std::span{material.key.text.data(),
+                                                                   material.key.text.size()}),
                                          material.key_is_pem, secret.text};
             if (B::add_identity(c, material.chain_views(), key, e))
                 return true;

@@ -13,7 +13,7 @@ template <class OnFailure>
 auto basic_listener<B, Listener>::accept(OnFailure&& on_failure, std::error_code& ec)
     -> stream_type {
     ec.clear();
-    if (context_.empty()) {
+    if (!context_) {
         ec = last_error_ ? last_error_.code() : make_error_code(errc::invalid_argument);
         return stream_type{transport_type{}};
     }
@@ -24,15 +24,14 @@ auto basic_listener<B, Listener>::accept(OnFailure&& on_failure, std::error_code
         ~leave() { self.left_ = deadline::clock::now(); }
     } on_leaving{*this};
     for (;;) {
-        while (take_new(ec))
-            if (handshakes_.size() > max_handshakes_) {
-                handshakes_.front().stream.report(
-                    error_info{errc::cancelled, "too many handshakes are under way"}, ec);
-                ec.clear();
-                drop(0, on_failure);
-            }
-        if (ec)
+        // A flood of connections must not keep the handshakes under way from going on.
+        for (int taken = 0; taken != 64 && take_new(ec); ++taken)
+            if (handshakes_.size() > max_handshakes_)
+                drop_oldest(on_failure);
+        if (ec && handshakes_.empty())
             return stream_type{transport_type{}};
+        if (std::exchange(ec, {})) // perhaps no descriptor is left: slow peers hold some
+            drop_oldest(on_failure);
         for (std::size_t i = 0; i != handshakes_.size();) {
             handshake& h = handshakes_[i];
             std::error_code failure;
@@ -78,7 +77,7 @@ bool basic_listener<B, Listener>::take_new(std::error_code& ec) {
     options.handshake = handshake_start::deferred;
     options.suppress_ragged_eofs = suppress_ragged_eofs_;
     options.unwrappable = unwrappable_;
-    stream_type stream = context_.front().wrap(std::move(transport), options, ec);
+    stream_type stream = context_->wrap(std::move(transport), options, ec);
     if (ec)
         return false;
     handshakes_.push_back({std::move(stream), deadline::after(handshake_timeout_)});

@@ -64,7 +64,7 @@ void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
             report(errc::not_enough_memory, ec);
             break;
         }
-        n = read_record(op, std::as_writable_bytes(std::span{text}).subspan(used), ec);
+        n = read_record(op, std::as_writable_bytes(std::span{text.data(), text.size()}).subspan(used), ec);
         used += n;
         if (used - before > limit) {
             used = before + limit;
