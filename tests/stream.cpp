@@ -16,7 +16,8 @@ const std::error_code broken_pipe{EPIPE, std::system_category()};
 const std::error_code reset{ECONNRESET, std::system_category()};
 } // namespace
 
-// ---- handshake -----------------------------------------------------------------------------------
+// ---- handshake
+// -----------------------------------------------------------------------------------
 
 TEST_CASE("stream: a handshake waits for input, goes on and ends") {
     mock_case test;
@@ -223,7 +224,8 @@ TEST_CASE("stream: reading and writing begin with the handshake, closing needs i
     }
 }
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------
 
 TEST_CASE("stream: a read gives what one record holds, and the rest of it later") {
     mock_case test;
@@ -404,7 +406,8 @@ TEST_CASE("stream: more than 16 KiB of initial_bytes are refused") {
     CHECK(test.ec == errc::invalid_argument);
 }
 
-// ---- reading beside writing ----------------------------------------------------------------------
+// ---- reading beside writing
+// ----------------------------------------------------------------------
 
 TEST_CASE("stream: a read goes on although output is not taken, and sends what it can") {
     mock_case test;
@@ -462,7 +465,8 @@ TEST_CASE("stream: a peer that makes the engine reply and reads nothing is cut o
     CHECK(test.ec == errc::output_overflow);
 }
 
-// ---- writing -------------------------------------------------------------------------------------
+// ---- writing
+// -------------------------------------------------------------------------------------
 
 TEST_CASE("stream: a write says how much the engine took; write_all goes on") {
     mock_case test;
@@ -655,7 +659,8 @@ TEST_CASE("stream: a write may want input, and takes nothing until it has it") {
     CHECK(engine->calls == calls{"write", "write"});
 }
 
-// ---- moving, freeing, accounting -----------------------------------------------------------------
+// ---- moving, freeing, accounting
+// -----------------------------------------------------------------
 
 TEST_CASE("stream: it can be moved at any time between operations") {
     mock_case test;

@@ -17,7 +17,8 @@ const wrap_options unwrappable{.unwrappable = true};
 
 } // namespace
 
-// ---- close_notify --------------------------------------------------------------------------------
+// ---- close_notify
+// --------------------------------------------------------------------------------
 
 TEST_CASE("stream: close_notify is sent once and leaves reading open") {
     mock_case test;
@@ -122,7 +123,8 @@ TEST_CASE("stream: a close_notify that is lost is the transport's error") {
     CHECK(test.read(stream) == "x");
 }
 
-// ---- shutdown ------------------------------------------------------------------------------------
+// ---- shutdown
+// ------------------------------------------------------------------------------------
 
 TEST_CASE("stream: shutdown closes both ways and drops what comes in between") {
     mock_case test;
@@ -192,7 +194,8 @@ TEST_CASE("stream: shutdown of a peer that just goes is a truncation") {
     }
 }
 
-// ---- unwrap --------------------------------------------------------------------------------------
+// ---- unwrap
+// --------------------------------------------------------------------------------------
 
 TEST_CASE("stream: unwrap gives back the transport and every byte behind the close_notify") {
     mock_case test;

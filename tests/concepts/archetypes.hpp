@@ -87,7 +87,8 @@ struct minimal {
     static const opaque* native_handle(const configuration&) noexcept { return nullptr; }
 };
 
-// ---- with what is optional, and contradicting it both ways ---------------------------------------
+// ---- with what is optional, and contradicting it both ways
+// ---------------------------------------
 
 struct with_alerts : minimal {
     static constexpr tlsxx::capability_set capabilities{.alert_details = true};
@@ -110,8 +111,9 @@ struct throwing_alerts : minimal {
     static std::optional<tlsxx::alert_description> received_alert(const connection&) { return {}; }
 };
 
-// ---- one promise missing -------------------------------------------------------------------------
-// A declaration in the derived type hides the base's.
+// ---- one promise missing
+// ------------------------------------------------------------------------- A declaration in the
+// derived type hides the base's.
 
 struct nameless : minimal {
     static void name();
@@ -191,7 +193,8 @@ struct sealed : minimal {
     static opaque* native_handle(const connection&) noexcept; // none for a configuration
 };
 
-// ---- transports ----------------------------------------------------------------------------------
+// ---- transports
+// ----------------------------------------------------------------------------------
 
 class transport : public handle {
 public:

@@ -43,11 +43,12 @@ enum class fault {
 
 // The knobs of one end of a pipe. They may be turned at any time.
 struct faults {
-    std::size_t most = no_limit;     // a call moves this many bytes at most
-    bool every_other_blocks = false; // the first call would block, the second not, and so on
-    std::size_t at = 0;              // `what` happens at the n-th call, counted from 1; 0: never
-    std::size_t at_read = 0;         // the same, of the reads alone
-    std::size_t at_write = 0;        // the same, of the writes alone
+    std::size_t most = no_limit; // a call moves this many bytes at most
+    bool every_other_blocks =
+        false;                // of reads and of writes: the first would block, the second not
+    std::size_t at = 0;       // `what` happens at the n-th call, counted from 1; 0: never
+    std::size_t at_read = 0;  // the same, of the reads alone
+    std::size_t at_write = 0; // the same, of the writes alone
     fault what = fault::error;
     std::error_code code = std::make_error_code(std::errc::connection_reset);
 };
@@ -131,7 +132,8 @@ private:
             broken_ = true;
             return failure(blocked);
         }
-        if (knobs.every_other_blocks && (blocks_next_ = !blocks_next_))
+        bool& blocks_next = blocked == tlsxx::errc::want_read ? read_blocks_ : write_blocks_;
+        if (knobs.every_other_blocks && (blocks_next = !blocks_next))
             return make_error_code(blocked);
         return std::nullopt;
     }
@@ -148,7 +150,8 @@ private:
     std::size_t writes_ = 0;
     std::size_t bytes_read_ = 0;
     std::size_t bytes_written_ = 0;
-    bool blocks_next_ = false;
+    bool read_blocks_ = false;
+    bool write_blocks_ = false;
     bool broken_ = false;
 };
 

@@ -26,7 +26,9 @@ namespace test {
 // What a call of the engine does instead of what it would do by itself.
 using mock_call = std::function<tlsxx::step(tlsxx::bound_transport&)>;
 
-inline tlsxx::step mock_answer(tlsxx::want next, std::size_t bytes = 0) { return {bytes, next}; }
+inline tlsxx::step mock_answer(tlsxx::want next, std::size_t bytes = 0) {
+    return {bytes, next};
+}
 
 struct mock_engine {
     std::deque<mock_call> handshakes, reads, writes, closes;
@@ -193,13 +195,14 @@ struct mock {
 
 static_assert(tlsxx::backend<mock>);
 
-// ---- transports that do as they are told ---------------------------------------------------------
+// ---- transports that do as they are told
+// ---------------------------------------------------------
 
 // What a test sees of a transport that a stream owns.
 struct fake_wire {
-    std::string input;     // for the stream to read
-    std::string output;    // what it has written
-    bool ended = false;    // after the input: the end of the byte stream
+    std::string input;  // for the stream to read
+    std::string output; // what it has written
+    bool ended = false; // after the input: the end of the byte stream
     // How many more bytes are taken before it would block.
     static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
     std::size_t room = unlimited;

@@ -24,7 +24,9 @@ using tlsxx::want;
 using tlsxx::wrap_options;
 using calls = std::vector<std::string>;
 
-inline byte_view bytes(std::string_view text) { return std::as_bytes(std::span{text}); }
+inline byte_view bytes(std::string_view text) {
+    return std::as_bytes(std::span{text});
+}
 
 template <class Transport = fake_transport>
 struct mock_case {
