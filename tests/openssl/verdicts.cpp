@@ -233,3 +233,34 @@ TEST_CASE("openssl: clients' certificates") {
         }
     }
 }
+
+TEST_CASE("openssl: bytes that are no certificate") {
+    const auto number = [](std::size_t n, int size) {
+        std::string text;
+        while (size-- > 0)
+            text += static_cast<char>(n >> (8 * size) & 0xFF);
+        return text;
+    };
+    const auto message = [&](char type, const std::string& body) {
+        return type + number(body.size(), 3) + body;
+    };
+    const std::string junk = "no certificate at all";
+    const std::string hello = "\x03\x03" + std::string(32, 'r') + number(0, 1) + "\xC0\x2F" +
+                              number(0, 1) + number(5, 2) + "\xFF\x01" + number(1, 2) +
+                              number(0, 1);
+    const std::string list = number(junk.size(), 3) + junk;
+    const std::string flight =
+        message(2, hello) + message(11, number(list.size(), 3) + list);
+    auto c = client_options();
+    only(c.settings, tlsxx::tls_version::tls_1_2);
+    loop l{c, server_options()};
+    l.client.handshake();
+    l.to_client.bytes = "\x16\x03\x03" + number(flight.size(), 2) + flight;
+    l.client.handshake();
+    REQUIRE(l.client.state == want::failed);
+    CHECK(l.client.failure().code() == errc::verification_failed);
+    CHECK(l.client.failure().alert_sent() == alert_description::bad_certificate);
+    CHECK(l.client.code() == verify_code::unspecified);
+    REQUIRE(engine::verdict(l.client.connection)->reasons().size() == 1);
+    CHECK_FALSE(engine::verdict(l.client.connection)->reasons()[0].engine_message.empty());
+}

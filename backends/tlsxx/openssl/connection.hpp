@@ -23,6 +23,7 @@
 #include <tlsxx/openssl/engine.hpp>
 #include <tlsxx/openssl/error_queue.hpp>
 #include <tlsxx/openssl/failure.hpp>
+#include <tlsxx/openssl/verify.hpp>
 
 namespace tlsxx {
 inline namespace v0 {
@@ -128,6 +129,8 @@ inline step why_not(connection_body& body) noexcept {
     body.failure = class_of_failure(body.reason, body.alert_sent);
     if (const auto alert = alert_in(body.reason))
         body.alert_received = alert;
+    if (body.failure == errc::verification_failed && !body.verdict)
+        refuse_unread(body);
     return {0, want::failed};
 }
 

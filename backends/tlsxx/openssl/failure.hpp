@@ -74,6 +74,8 @@ inline errc class_of_failure(unsigned long code,
             return errc::alert_received;
         if (const auto known = class_of_reason(ERR_GET_REASON(code)))
             return *known;
+        if (ERR_GET_REASON(code) == ERR_R_ASN1_LIB && sent == alert_description::bad_certificate)
+            return errc::verification_failed; // bytes that can't be parsed as a certificate
     }
     return sent ? class_of_alert(*sent) : errc::engine_failure;
 }

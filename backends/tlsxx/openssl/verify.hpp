@@ -118,6 +118,22 @@ inline void write_verdict(connection_body& body, const x509::findings& all,
     }
 }
 
+// The verdict where libssl has refused before it came to a verification.
+inline void refuse_unread(connection_body& body) noexcept {
+    body.verdict.reset(new (std::nothrow) verification);
+    if (!body.verdict)
+        return;
+    body.verdict->refuse(verify_code::unspecified);
+    tlsxx::detail::enough_memory_for([&] {
+        verification_reason reason;
+        reason.verify_code = verify_code::unspecified;
+        reason.message = message(verify_code::unspecified);
+        if (const char* const text = ::ERR_reason_error_string(body.reason))
+            reason.engine_message = text;
+        body.verdict->add(std::move(reason));
+    });
+}
+
 // libssl's hook for the whole of a verification.
 inline int verify_chain(::X509_STORE_CTX* store, void*) noexcept {
     connection_body& body = body_of(store);
