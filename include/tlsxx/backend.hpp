@@ -46,6 +46,7 @@ struct capability_set {
     bool alert_details = false; ///< the number of a fatal alert received is known
 };
 
+// clang-format off: version 14 does not know compound requirements
 /// names_its_engine: `B::name` is the engine's name; `B::engine_version()` is the version of the
 /// library that the program runs with.
 template <class B>
@@ -202,6 +203,8 @@ concept backend =
     loads_trust_anchors<B> && makes_connections<B> && handshakes<B> && reads_and_writes<B> &&
     closes<B> && reports_pending<B> && reports_failures<B> && describes_connections<B> &&
     exposes_native_handles<B> && declares_capabilities<B>;
+
+// clang-format on
 
 } // namespace v0
 } // namespace tlsxx

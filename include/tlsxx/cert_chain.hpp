@@ -21,25 +21,28 @@ public:
     password(const std::string& text) noexcept : text_{text}, given_{true} {}
     template <class F>
         requires std::is_invocable_r_v<std::string, F&> &&
-                 (!std::same_as<std::remove_cvref_t<F>, password>)
-    password(F&& ask) noexcept
-        : ask_{const_cast<void*>(static_cast<const void*>(std::addressof(ask)))},
-          call_{[](void* f) -> std::string {
-              return (*static_cast<std::remove_reference_t<F>*>(f))();
-          }},
-          given_{true} {}
+            (!std::same_as<std::remove_cvref_t<F>, password>)password(F&& ask) noexcept
+            : ask_{const_cast<void*>(static_cast<const void*>(std::addressof(ask)))},
+              call_{[](void* f) -> std::string {
+                  return (*static_cast<std::remove_reference_t<F>*>(f))();
+              }},
+              given_{true} {}
 
-    /// given is false for a password made by default: an encrypted key is then an error, never a
-    /// prompt.
-    bool given() const noexcept { return given_; }
-    /// get gives the text, calling what is to be called.
-    std::string get() const { return call_ ? call_(ask_) : std::string{text_}; }
+        /// given is false for a password made by default: an encrypted key is then an error, never
+        /// a prompt.
+        bool given() const noexcept {
+            return given_;
+        }
+        /// get gives the text, calling what is to be called.
+        std::string get() const {
+            return call_ ? call_(ask_) : std::string{text_};
+        }
 
-private:
-    std::string_view text_;
-    void* ask_ = nullptr;
-    std::string (*call_)(void*) = nullptr;
-    bool given_ = false;
+    private:
+        std::string_view text_;
+        void* ask_ = nullptr;
+        std::string (*call_)(void*) = nullptr;
+        bool given_ = false;
 };
 
 /// cert_chain says where a certificate chain and its private key come from: files, or memory.

@@ -12,10 +12,10 @@ inline namespace v0 {
 
 /// cipher_info is the negotiated cipher suite.
 struct cipher_info {
-    std::string_view name;      ///< OpenSSL's name on every engine; of static lifetime
-    std::string_view protocol;  ///< the version that defined it: "TLSv1.2" or "TLSv1.3"
-    int secret_bits = 0;        ///< the strength of the key, in bits
-    std::uint16_t id = 0;       ///< the IANA number
+    std::string_view name;     ///< OpenSSL's name on every engine; of static lifetime
+    std::string_view protocol; ///< the version that defined it: "TLSv1.2" or "TLSv1.3"
+    int secret_bits = 0;       ///< the strength of the key, in bits
+    std::uint16_t id = 0;      ///< the IANA number
 };
 
 /// want is what a connection answers beside the bytes done: what stands in the way of more.

@@ -37,9 +37,9 @@ public:
     using backend_type = Backend;
 
     /// basic_context makes a context for a role. For `tls_client` and `tls` verification and the
-    /// name check are on; a server asks for no certificate. Nothing is trusted yet. Versions are TLS
-    /// 1.2 and up, suites, groups and signature algorithms those of defaults.hpp, security level 2.
-    /// After an error the context is empty: only assignment and destruction are left.
+    /// name check are on; a server asks for no certificate. Nothing is trusted yet. Versions are
+    /// TLS 1.2 and up, suites, groups and signature algorithms those of defaults.hpp, security
+    /// level 2. After an error the context is empty: only assignment and destruction are left.
     /// Engines: OpenSSL SSL_CTX_new; Mbed TLS mbedtls_ssl_config_defaults.
     basic_context(tlsxx::protocol protocol, std::error_code& ec) noexcept;
 
@@ -81,8 +81,8 @@ public:
     void set_check_hostname(bool on, std::error_code& ec) noexcept;
     bool check_hostname() const noexcept { return settings_.check_hostname; }
 
-    /// set_hostname_checks_common_name lets the subject's CN count where the certificate has neither
-    /// a DNS name nor an IP address. Off unless set.
+    /// set_hostname_checks_common_name lets the subject's CN count where the certificate has
+    /// neither a DNS name nor an IP address. Off unless set.
     void set_hostname_checks_common_name(bool on, std::error_code& ec) noexcept;
     bool hostname_checks_common_name() const noexcept {
         return settings_.hostname_checks_common_name;
@@ -96,9 +96,9 @@ public:
     void set_verify_depth(int intermediates, std::error_code& ec) noexcept;
     int verify_depth() const noexcept { return settings_.verify_depth; }
 
-    /// set_minimum_version: a version below what the engine has is accepted and read back. A minimum
-    /// above the maximum is errc::invalid_version_range in `wrap`.
-    /// Engines: OpenSSL SSL_CTX_set_min_proto_version; Mbed TLS mbedtls_ssl_conf_min_tls_version.
+    /// set_minimum_version: a version below what the engine has is accepted and read back. A
+    /// minimum above the maximum is errc::invalid_version_range in `wrap`. Engines: OpenSSL
+    /// SSL_CTX_set_min_proto_version; Mbed TLS mbedtls_ssl_conf_min_tls_version.
     void set_minimum_version(tls_version version, std::error_code& ec) noexcept;
     tls_version minimum_version() const noexcept { return settings_.minimum_version; }
 
@@ -121,14 +121,16 @@ public:
     /// Engines: OpenSSL SSL_new; Mbed TLS mbedtls_ssl_setup.
     template <class Transport>
         requires detail::held_transport<std::unwrap_ref_decay_t<Transport>>
-    basic_stream<Backend, std::unwrap_ref_decay_t<Transport>>
-    wrap(Transport&& transport, const wrap_options& options, std::error_code& ec) const noexcept;
+            basic_stream<Backend, std::unwrap_ref_decay_t<Transport>>
+            wrap(Transport&& transport, const wrap_options& options, std::error_code& ec)
+    const noexcept;
 
     /// wrap makes a TLS server of a listening socket: basic_listener::accept gives its streams.
     template <class Listener>
         requires detail::listening<std::remove_cvref_t<Listener>>
-    basic_listener<Backend, std::remove_cvref_t<Listener>>
-    wrap(Listener&& listener, const wrap_options& options, std::error_code& ec) const noexcept;
+            basic_listener<Backend, std::remove_cvref_t<Listener>>
+            wrap(Listener&& listener, const wrap_options& options, std::error_code& ec)
+    const noexcept;
 
     /// last_error describes the error of the last operation that changes this context.
     const error_info& last_error() const noexcept { return last_error_; }

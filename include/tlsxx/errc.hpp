@@ -15,49 +15,49 @@ inline namespace v0 {
 /// compare by the category's name, so they are equal across shared objects too.
 enum class errc {
     // a connection
-    want_read = 1,         ///< The transport has no input now; call again when it has.
-    want_write,            ///< The transport takes no output now; call again when it does.
-    end_of_stream,         ///< A transport's answer: the peer ended the byte stream.
-    stream_truncated,      ///< The byte stream ended without the peer's close_notify.
-    stream_closed,         ///< This side has sent close_notify: nothing may be written.
-    timed_out,             ///< The deadline of the whole operation has passed.
-    cancelled,             ///< The operation was cancelled.
-    bad_write_retry,       ///< A write was retried with fewer bytes than are already sealed.
+    want_read = 1,                ///< The transport has no input now; call again when it has.
+    want_write,                   ///< The transport takes no output now; call again when it does.
+    end_of_stream,                ///< A transport's answer: the peer ended the byte stream.
+    stream_truncated,             ///< The byte stream ended without the peer's close_notify.
+    stream_closed,                ///< This side has sent close_notify: nothing may be written.
+    timed_out,                    ///< The deadline of the whole operation has passed.
+    cancelled,                    ///< The operation was cancelled.
+    bad_write_retry,              ///< A write was retried with fewer bytes than are already sealed.
     application_data_after_close, ///< unwrap met data where the peer's close_notify belongs.
-    handshake_required,    ///< The operation needs a finished handshake.
-    message_too_large,     ///< More bytes came than the limit allows.
-    output_overflow,       ///< The engine's replies outgrew the output spill: the peer reads nothing.
+    handshake_required,           ///< The operation needs a finished handshake.
+    message_too_large,            ///< More bytes came than the limit allows.
+    output_overflow, ///< The engine's replies outgrew the output spill: the peer reads nothing.
     // the engine or the peer ended the connection
-    verification_failed,   ///< The peer's certificate was refused; verification() says why.
-    alert_received,        ///< The peer sent a fatal alert.
-    protocol_error,        ///< The peer broke the protocol, or does not speak TLS at all.
-    handshake_failure,     ///< No common version, suite, group or signature algorithm.
-    certificate_required,  ///< The peer sent no certificate where one is required.
+    verification_failed,    ///< The peer's certificate was refused; verification() says why.
+    alert_received,         ///< The peer sent a fatal alert.
+    protocol_error,         ///< The peer broke the protocol, or does not speak TLS at all.
+    handshake_failure,      ///< No common version, suite, group or signature algorithm.
+    certificate_required,   ///< The peer sent no certificate where one is required.
     post_handshake_message, ///< A message after the handshake that the engine can't take.
-    engine_failure,        ///< Any other failure inside the engine; last_error() names it.
+    engine_failure,         ///< Any other failure inside the engine; last_error() names it.
     // settings
     not_supported,         ///< The engine can't do this; last_error() names feature and engine.
     invalid_argument,      ///< A value that no engine takes.
     invalid_version_range, ///< The minimum version is above the maximum.
     check_hostname_needs_verification, ///< verify_mode::none while check_hostname is on.
-    server_hostname_required, ///< check_hostname is on and wrap() was given no name.
+    server_hostname_required,          ///< check_hostname is on and wrap() was given no name.
     server_hostname_invalid, ///< A name that can't be a host's: empty label, leading dot, too long.
-    name_not_ascii,        ///< A host name with a byte outside ASCII; give its A-label.
-    wrong_role,            ///< The context's protocol has no such role.
-    no_certificate_loaded, ///< A server without a certificate.
-    no_trust_anchors,      ///< Verification is on and there is nothing to trust.
+    name_not_ascii,          ///< A host name with a byte outside ASCII; give its A-label.
+    wrong_role,              ///< The context's protocol has no such role.
+    no_certificate_loaded,   ///< A server without a certificate.
+    no_trust_anchors,        ///< Verification is on and there is nothing to trust.
     // loading
-    no_certificate_found,  ///< The file or text holds no certificate.
-    no_private_key_found,  ///< The file or text holds no private key.
-    bad_pem,               ///< A PEM block is malformed.
-    bad_certificate,       ///< A certificate can't be parsed or used.
-    bad_private_key,       ///< A private key can't be parsed or used.
-    password_required,     ///< The key is encrypted and no password was given.
-    bad_password,          ///< The password does not open the key.
-    key_mismatch,          ///< The private key does not belong to the certificate.
-    key_too_weak,          ///< The key is below the context's security level.
-    address_not_found,     ///< The host name does not resolve.
-    not_enough_memory,     ///< An allocation failed.
+    no_certificate_found, ///< The file or text holds no certificate.
+    no_private_key_found, ///< The file or text holds no private key.
+    bad_pem,              ///< A PEM block is malformed.
+    bad_certificate,      ///< A certificate can't be parsed or used.
+    bad_private_key,      ///< A private key can't be parsed or used.
+    password_required,    ///< The key is encrypted and no password was given.
+    bad_password,         ///< The password does not open the key.
+    key_mismatch,         ///< The private key does not belong to the certificate.
+    key_too_weak,         ///< The key is below the context's security level.
+    address_not_found,    ///< The host name does not resolve.
+    not_enough_memory,    ///< An allocation failed.
 };
 
 /// message says what an errc means, in one English sentence without a full stop.

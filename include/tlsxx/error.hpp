@@ -22,8 +22,8 @@ inline namespace v0 {
 class ssl_error : public std::system_error {
 public:
     explicit ssl_error(const error_info& info)
-        : std::system_error{info.code()},
-          shared_{std::make_shared<const shared>(shared{info, info.what()})} {}
+        : std::system_error{info.code()}, shared_{std::make_shared<const shared>(
+                                              shared{info, info.what()})} {}
 
     /// what is code, input, reason and alert in one line.
     const char* what() const noexcept override { return shared_->text.c_str(); }
@@ -65,8 +65,8 @@ class ssl_eof_error : public ssl_error {
 class ssl_cert_verification_error : public ssl_error {
 public:
     ssl_cert_verification_error(const error_info& info, tlsxx::verification verdict)
-        : ssl_error{info},
-          verification_{std::make_shared<const tlsxx::verification>(std::move(verdict))},
+        : ssl_error{info}, verification_{std::make_shared<const tlsxx::verification>(
+                               std::move(verdict))},
           message_{std::make_shared<const std::string>(verification_->message())} {}
 
     /// verify_code is the primary reason, equal on every engine.
@@ -90,8 +90,7 @@ namespace detail {
                                const tlsxx::verification* verdict = nullptr) {
     const std::error_code code = info.code();
     if (code == errc::verification_failed)
-        throw ssl_cert_verification_error{info,
-                                          verdict ? *verdict : tlsxx::verification{}};
+        throw ssl_cert_verification_error{info, verdict ? *verdict : tlsxx::verification{}};
     if (code == errc::want_read)
         throw ssl_want_read_error{info};
     if (code == errc::want_write)

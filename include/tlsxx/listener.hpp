@@ -32,11 +32,11 @@ public:
         decltype(std::declval<Listener&>().try_accept(std::declval<std::error_code&>()));
     using stream_type = basic_stream<Backend, transport_type>;
 
-    /// accept waits, as long as the listener's time-out allows, for a connection whose handshake has
-    /// succeeded, and gives it; its transport blocks, without a time-out. `on_failure(stream)` is
-    /// called with each stream whose handshake has failed or taken too long, before it is dropped:
-    /// last_error(), verification() and transport() tell about it. On an error, which is the
-    /// listening socket's, the stream that is returned is empty.
+    /// accept waits, as long as the listener's time-out allows, for a connection whose handshake
+    /// has succeeded, and gives it; its transport blocks, without a time-out. `on_failure(stream)`
+    /// is called with each stream whose handshake has failed or taken too long, before it is
+    /// dropped: last_error(), verification() and transport() tell about it. On an error, which is
+    /// the listening socket's, the stream that is returned is empty.
     template <class OnFailure>
     stream_type accept(OnFailure&& on_failure, std::error_code& ec);
     stream_type accept(std::error_code& ec) {
@@ -51,7 +51,8 @@ public:
     std::chrono::milliseconds handshake_timeout() const noexcept { return handshake_timeout_; }
 
     /// set_max_handshakes limits the handshakes that are under way at once, at least 1; the oldest
-    /// gives way to a new connection, and when descriptors run out. 256 unless set. It allocates, so that `accept` does not.
+    /// gives way to a new connection, and when descriptors run out. 256 unless set. It allocates,
+    /// so that `accept` does not.
     void set_max_handshakes(std::size_t limit) {
         max_handshakes_ = limit ? limit : 1;
         reserve();
@@ -72,13 +73,13 @@ public:
     }
     template <class OnFailure>
         requires std::invocable<OnFailure&, stream_type&>
-    stream_type accept(OnFailure&& on_failure) {
-        std::error_code ec;
-        stream_type stream = accept(std::forward<OnFailure>(on_failure), ec);
-        if (ec)
-            detail::raise(error_info{ec});
-        return stream;
-    }
+            stream_type accept(OnFailure&& on_failure) {
+            std::error_code ec;
+            stream_type stream = accept(std::forward<OnFailure>(on_failure), ec);
+            if (ec)
+                detail::raise(error_info{ec});
+            return stream;
+        }
 #endif
 
 private:
@@ -108,7 +109,9 @@ private:
         ec = info.code();
     }
 #if defined(__cpp_exceptions)
-    [[noreturn]] void raise() const { detail::raise(last_error_); }
+    [[noreturn]] void raise() const {
+        detail::raise(last_error_);
+    }
 #endif
 
     bool take_new(std::error_code& ec);

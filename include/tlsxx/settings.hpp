@@ -20,7 +20,7 @@ struct settings {
     tls_version minimum_version = tls_version::tls_1_2;
     tls_version maximum_version = tls_version::maximum_supported;
     int security_level = 2;
-    int verify_depth = 8; ///< intermediates at most, 0 to 8
+    int verify_depth = 8;           ///< intermediates at most, 0 to 8
     bool verify_mode_given = false; ///< verify_mode was set, rather than left as it was made
     bool check_hostname = false;
     bool hostname_checks_common_name = false;
@@ -38,7 +38,7 @@ constexpr verify_mode verify_mode_in(const settings& s, role r) noexcept {
 /// The backend copies what it keeps.
 struct connection_options {
     tlsxx::role role = tlsxx::role::client;
-    std::string_view sni;                          ///< sent in the ClientHello; empty: not sent
+    std::string_view sni;                           ///< sent in the ClientHello; empty: not sent
     const x509::reference_identity* name = nullptr; ///< to be matched; null: not checked
     bool unwrappable = false; ///< no byte behind close_notify may be held by the engine
 };

@@ -86,8 +86,8 @@ public:
     /// Engines: OpenSSL SSL_write_ex; Mbed TLS mbedtls_ssl_write.
     std::size_t write_some(byte_view data, std::error_code& ec) noexcept;
 
-    /// write_all writes all of `data`. On an error the result counts the bytes that are done: repeat
-    /// with the rest.
+    /// write_all writes all of `data`. On an error the result counts the bytes that are done:
+    /// repeat with the rest.
     std::size_t write_all(byte_view data, std::error_code& ec) noexcept;
     std::size_t write_all(std::string_view text, std::error_code& ec) noexcept {
         return write_all(std::as_bytes(std::span{text.data(), text.size()}), ec);
@@ -104,11 +104,10 @@ public:
 
     /// shutdown with a deadline of its own, `timeout` from now, for transports that have one.
     template <class Duration>
-    void shutdown(Duration timeout, std::error_code& ec) noexcept
-        requires detail::has_timeout<std::remove_reference_t<Transport>>
-    {
-        detail::timeout_override<std::remove_reference_t<Transport>> override{
-            transport_.get(), timeout, ec};
+    void shutdown(Duration timeout, std::error_code& ec) noexcept requires
+        detail::has_timeout<std::remove_reference_t<Transport>> {
+        detail::timeout_override<std::remove_reference_t<Transport>> override{transport_.get(),
+                                                                              timeout, ec};
         if (!ec)
             shutdown(ec);
     }
@@ -133,8 +132,8 @@ public:
     /// has_pending is false only if the next read needs the transport; true promises nothing.
     /// Engines: OpenSSL SSL_has_pending; Mbed TLS mbedtls_ssl_check_pending.
     bool has_pending() const noexcept {
-        return connection_ && (!wire_.input.empty() || state_.unread ||
-                               Backend::has_pending(connection_));
+        return connection_ &&
+               (!wire_.input.empty() || state_.unread || Backend::has_pending(connection_));
     }
 
     /// is_handshake_done is true once the handshake has succeeded.
@@ -154,9 +153,9 @@ public:
         auto chain = peer_chain();
         return chain.empty() ? std::nullopt : std::optional{std::move(chain.front())};
     }
-    /// peer_chain is the peer's certificates as it sent them, its own first. Not all need be part of
-    /// the path that was verified.
-    /// Engines: OpenSSL SSL_get_peer_cert_chain; Mbed TLS mbedtls_ssl_get_peer_cert.
+    /// peer_chain is the peer's certificates as it sent them, its own first. Not all need be part
+    /// of the path that was verified. Engines: OpenSSL SSL_get_peer_cert_chain; Mbed TLS
+    /// mbedtls_ssl_get_peer_cert.
     std::vector<certificate> peer_chain() const {
         return established() ? Backend::peer_chain(connection_) : std::vector<certificate>{};
     }
@@ -184,7 +183,9 @@ public:
     auto native_handle() const noexcept { return Backend::native_handle(connection_); }
 
 #if defined(__cpp_exceptions)
-    void handshake() { checked([&](std::error_code& ec) { handshake(ec); }); }
+    void handshake() {
+        checked([&](std::error_code& ec) { handshake(ec); });
+    }
     std::size_t read_some(std::span<std::byte> buffer) {
         return checked([&](std::error_code& ec) { return read_some(buffer, ec); });
     }
@@ -203,19 +204,26 @@ public:
     void write_all(byte_view data) {
         checked([&](std::error_code& ec) { write_all(data, ec); });
     }
-    void write_all(std::string_view text) { write_all(std::as_bytes(std::span{text.data(), text.size()})); }
-    void close_notify() { checked([&](std::error_code& ec) { close_notify(ec); }); }
-    void shutdown() { checked([&](std::error_code& ec) { shutdown(ec); }); }
+    void write_all(std::string_view text) {
+        write_all(std::as_bytes(std::span{text.data(), text.size()}));
+    }
+    void close_notify() {
+        checked([&](std::error_code& ec) { close_notify(ec); });
+    }
+    void shutdown() {
+        checked([&](std::error_code& ec) { shutdown(ec); });
+    }
     template <class Duration>
-    void shutdown(Duration timeout)
-        requires detail::has_timeout<std::remove_reference_t<Transport>>
-    {
+    void
+    shutdown(Duration timeout) requires detail::has_timeout<std::remove_reference_t<Transport>> {
         checked([&](std::error_code& ec) { shutdown(timeout, ec); });
     }
     unwrapped<Transport> unwrap() {
         return *checked([&](std::error_code& ec) { return unwrap(ec); });
     }
-    void flush() { checked([&](std::error_code& ec) { flush(ec); }); }
+    void flush() {
+        checked([&](std::error_code& ec) { flush(ec); });
+    }
 #endif
 
 private:
@@ -228,11 +236,14 @@ private:
     explicit basic_stream(Transport&& transport) noexcept
         : transport_{std::forward<Transport>(transport)} {}
 
-    bool established() const noexcept { return connection_ && state_.established; }
+    bool established() const noexcept {
+        return connection_ && state_.established;
+    }
     bool begin(std::error_code& ec) noexcept;
     bool begin_write(std::error_code& ec) noexcept;
     bool finish_handshake(operation& op, std::error_code& ec) noexcept;
-    std::size_t read_record(operation& op, std::span<std::byte> buffer, std::error_code& ec) noexcept;
+    std::size_t read_record(operation& op, std::span<std::byte> buffer,
+                            std::error_code& ec) noexcept;
     std::size_t write_record(operation& op, byte_view data, std::error_code& ec) noexcept;
     bool finish_close(operation& op, std::error_code& ec) noexcept;
     bool flush(operation& op, std::error_code& ec) noexcept;
@@ -241,10 +252,14 @@ private:
     void fail(operation& op, want why, std::error_code& ec) noexcept;
     void give_up(const error_info& info, std::error_code& ec) noexcept;
     void report(const error_info& info, std::error_code& ec) noexcept;
-    void report(errc code, std::error_code& ec) noexcept { report(error_info{code}, ec); }
+    void report(errc code, std::error_code& ec) noexcept {
+        report(error_info{code}, ec);
+    }
 
 #if defined(__cpp_exceptions)
-    [[noreturn]] void raise() const { detail::raise(last_error(), &verification()); }
+    [[noreturn]] void raise() const {
+        detail::raise(last_error(), &verification());
+    }
     template <class Call>
     auto checked(Call&& call) {
         std::error_code ec;

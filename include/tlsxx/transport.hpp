@@ -23,6 +23,7 @@ struct io_result {
     std::error_code ec;
 };
 
+// clang-format off: version 14 does not know compound requirements
 /// transport is what a stream needs: two functions that move some bytes, never throw, and say
 /// would-block with the codes of io_result.
 template <class T>
@@ -59,6 +60,8 @@ concept held_transport = transport<std::remove_reference_t<T>> &&
                          (std::is_lvalue_reference_v<T> || std::move_constructible<T>);
 
 } // namespace detail
+
+// clang-format on
 
 } // namespace v0
 } // namespace tlsxx

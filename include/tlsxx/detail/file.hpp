@@ -75,7 +75,8 @@ inline bool read_file(std::string_view name, std::string& content, error_info& e
         const std::size_t step = content.capacity() > used + 1 ? content.capacity() - used : 4096;
         content.resize(used + (step < largest_file - used ? step : largest_file - used));
         errno = 0;
-        const std::size_t n = std::fread(content.data() + used, 1, content.size() - used, file.get());
+        const std::size_t n =
+            std::fread(content.data() + used, 1, content.size() - used, file.get());
         used += n;
         content.resize(used);
         if (std::ferror(file.get()))

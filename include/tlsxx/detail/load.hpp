@@ -224,8 +224,7 @@ struct identity_material {
 inline bool is_encrypted_der(byte_view der) noexcept {
     x509::der::reader outer{der};
     x509::der::element key;
-    return outer.next(key) &&
-           x509::der::reader{key.content}.next_is(x509::der::tag::sequence);
+    return outer.next(key) && x509::der::reader{key.content}.next_is(x509::der::tag::sequence);
 }
 
 inline bool find_private_key(std::string_view text, identity_material& out, error_info& error) {
@@ -300,12 +299,11 @@ inline void check_identity_strength(const identity_material& material, int secur
                                     error_info& error) {
     for (std::size_t i = 0; i != material.chain.size(); ++i) {
         const auto certificate = x509::certificate_view::parse(material.chain[i]);
-        const bool weak_key = x509::check_key(certificate->public_key(), security_level, i == 0) !=
-                              verify_code::ok;
+        const bool weak_key =
+            x509::check_key(certificate->public_key(), security_level, i == 0) != verify_code::ok;
         const bool weak_signature =
-            !certificate->self_issued() &&
-            x509::check_signature(certificate->signature_algorithm(), security_level) !=
-                verify_code::ok;
+            !certificate->self_issued() && x509::check_signature(certificate->signature_algorithm(),
+                                                                 security_level) != verify_code::ok;
         if (!weak_key && !weak_signature)
             continue;
         error = error_info{errc::key_too_weak, material.chain_place};

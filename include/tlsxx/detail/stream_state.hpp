@@ -47,14 +47,14 @@ private:
 
 // Latches of one connection, the same for every engine.
 struct stream_state {
-    std::error_code fatal;      // every later operation gives this
-    std::error_code last_code;  // what was reported last
-    std::size_t sealed = 0;     // bytes of a blocked write that the engine has taken
+    std::error_code fatal;           // every later operation gives this
+    std::error_code last_code;       // what was reported last
+    std::size_t sealed = 0;          // bytes of a blocked write that the engine has taken
     std::optional<std::byte> unread; // met by unwrap, belongs to the next read
-    bool established = false;   // the handshake is done
-    bool peer_closed = false;   // the peer's close_notify was read, or its absence is suppressed
-    bool close_begun = false;   // this side has begun to close
-    bool close_sealed = false;  // the engine has written close_notify
+    bool established = false;        // the handshake is done
+    bool peer_closed = false;  // the peer's close_notify was read, or its absence is suppressed
+    bool close_begun = false;  // this side has begun to close
+    bool close_sealed = false; // the engine has written close_notify
     bool suppress_ragged_eofs = false;
     bool unwrappable = false;
 };
@@ -108,7 +108,9 @@ private:
 
 // A transport whose time-out can be set for a while.
 template <class T>
-concept has_timeout = requires(T& t, std::error_code& ec) { t.set_timeout(t.timeout(), ec); };
+concept has_timeout = requires(T& t, std::error_code& ec) {
+    t.set_timeout(t.timeout(), ec);
+};
 
 template <has_timeout T>
 class timeout_override {

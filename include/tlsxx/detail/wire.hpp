@@ -98,8 +98,8 @@ private:
 
 // The part of a stream's state that belongs to neither engine nor transport.
 struct wire {
-    spill input;             // over-read: bytes that the engine has not asked for yet
-    spill output;            // unsent: bytes that the engine has written and the transport not taken
+    spill input;  // over-read: bytes that the engine has not asked for yet
+    spill output; // unsent: bytes that the engine has written and the transport not taken
     bool keep_over_read = false; // read ahead into `input` (else the engine reads ahead by itself)
     std::error_code write_error; // output was lost: nothing more is sent, reads go on
 };
@@ -118,8 +118,8 @@ class bound_transport {
 public:
     template <transport T>
     bound_transport(detail::wire& wire, T& transport) noexcept
-        : wire_{wire}, transport_{const_cast<void*>(static_cast<const void*>(
-                                              std::addressof(transport)))},
+        : wire_{wire}, transport_{const_cast<void*>(
+                           static_cast<const void*>(std::addressof(transport)))},
           read_{[](void* t, std::span<std::byte> buffer) noexcept {
               return static_cast<T*>(t)->read_some(buffer);
           }},

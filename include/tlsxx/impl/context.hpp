@@ -106,9 +106,9 @@ void basic_context<B>::load_cert_chain(const cert_chain& source, std::error_code
         secret.text = source.password.get();
     change(
         [&](auto& c, error_info& e) {
-            const private_key_source key{std::as_bytes(std::span{material.key.text.data(),
-                                                                   material.key.text.size()}),
-                                         material.key_is_pem, secret.text};
+            const private_key_source key{
+                std::as_bytes(std::span{material.key.text.data(), material.key.text.size()}),
+                material.key_is_pem, secret.text};
             if (B::add_identity(c, material.chain_views(), key, e))
                 return true;
             e.in(e.code() == errc::bad_certificate ? material.chain_place : material.key_place);
@@ -226,8 +226,7 @@ error_info basic_context<B>::check_role(tlsxx::role role) const noexcept {
     const bool client = role == tlsxx::role::client;
     if (!box_)
         return error_info{errc::invalid_argument, "the context is empty"};
-    if (settings_.protocol ==
-        (client ? tlsxx::protocol::tls_server : tlsxx::protocol::tls_client))
+    if (settings_.protocol == (client ? tlsxx::protocol::tls_server : tlsxx::protocol::tls_client))
         return error_info{errc::wrong_role, client ? "a tls_server context makes no clients"
                                                    : "a tls_client context makes no servers"};
     if (!detail::is_version_range<B>(settings_.minimum_version, settings_.maximum_version))
@@ -286,9 +285,10 @@ void basic_context<B>::open(Stream& stream, const wrap_options& options, error_i
 template <backend B>
 template <class Transport>
     requires detail::held_transport<std::unwrap_ref_decay_t<Transport>>
-basic_stream<B, std::unwrap_ref_decay_t<Transport>>
-basic_context<B>::wrap(Transport&& transport, const wrap_options& options,
-                       std::error_code& ec) const noexcept {
+        basic_stream<B, std::unwrap_ref_decay_t<Transport>>
+        basic_context<B>::wrap(Transport&& transport, const wrap_options& options,
+                               std::error_code& ec)
+const noexcept {
     using held = std::unwrap_ref_decay_t<Transport>;
     ec.clear();
     basic_stream<B, held> stream{static_cast<held&&>(std::forward<Transport>(transport))};
@@ -305,9 +305,10 @@ basic_context<B>::wrap(Transport&& transport, const wrap_options& options,
 template <backend B>
 template <class Listener>
     requires detail::listening<std::remove_cvref_t<Listener>>
-basic_listener<B, std::remove_cvref_t<Listener>>
-basic_context<B>::wrap(Listener&& listener, const wrap_options& options,
-                       std::error_code& ec) const noexcept {
+        basic_listener<B, std::remove_cvref_t<Listener>>
+        basic_context<B>::wrap(Listener&& listener, const wrap_options& options,
+                               std::error_code& ec)
+const noexcept {
     ec.clear();
     basic_listener<B, std::remove_cvref_t<Listener>> server{std::forward<Listener>(listener)};
     error_info error = check_role(role::server);

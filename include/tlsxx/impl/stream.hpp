@@ -19,9 +19,9 @@ void basic_stream<B, T>::handshake(std::error_code& ec) noexcept {
 }
 
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::size_t basic_stream<B, T>::read_some(std::span<std::byte> buffer,
-                                          std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::size_t
+    basic_stream<B, T>::read_some(std::span<std::byte> buffer, std::error_code& ec)
+noexcept {
     if (!begin(ec))
         return 0;
     operation op{wire_, transport_.get()};
@@ -29,9 +29,9 @@ std::size_t basic_stream<B, T>::read_some(std::span<std::byte> buffer,
 }
 
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::size_t basic_stream<B, T>::read_exactly(std::span<std::byte> buffer,
-                                             std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::size_t
+    basic_stream<B, T>::read_exactly(std::span<std::byte> buffer, std::error_code& ec)
+noexcept {
     if (!begin(ec))
         return 0;
     operation op{wire_, transport_.get()};
@@ -64,7 +64,8 @@ void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
             report(errc::not_enough_memory, ec);
             break;
         }
-        n = read_record(op, std::as_writable_bytes(std::span{text.data(), text.size()}).subspan(used), ec);
+        n = read_record(
+            op, std::as_writable_bytes(std::span{text.data(), text.size()}).subspan(used), ec);
         used += n;
         if (used - before > limit) {
             used = before + limit;
@@ -76,8 +77,9 @@ void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
 }
 
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::size_t basic_stream<B, T>::write_some(byte_view data, std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::size_t
+    basic_stream<B, T>::write_some(byte_view data, std::error_code& ec)
+noexcept {
     if (!begin_write(ec))
         return 0;
     operation op{wire_, transport_.get()};
@@ -85,8 +87,9 @@ std::size_t basic_stream<B, T>::write_some(byte_view data, std::error_code& ec) 
 }
 
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::size_t basic_stream<B, T>::write_all(byte_view data, std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::size_t
+    basic_stream<B, T>::write_all(byte_view data, std::error_code& ec)
+noexcept {
     if (!begin_write(ec))
         return 0;
     operation op{wire_, transport_.get()};
@@ -121,8 +124,9 @@ void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
 }
 
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::optional<unwrapped<T>>
+    basic_stream<B, T>::unwrap(std::error_code& ec)
+noexcept {
     if (!begin(ec))
         return std::nullopt;
     if (!state_.unwrappable) {
@@ -135,7 +139,8 @@ std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noex
     if (!finish_close(op, ec))
         return std::nullopt;
     if (!state_.peer_closed && B::pending(connection_) == 0) {
-        // An empty span can't be given to the engine: a byte that comes here goes back to the reader.
+        // An empty span can't be given to the engine: a byte that comes here goes back to the
+        // reader.
         std::byte first;
         const std::size_t n = read_record(op, {&first, 1}, ec);
         if (ec)
@@ -224,9 +229,9 @@ bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) no
 
 // Reads what one record holds, after the handshake and a first try to send what is unsent.
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> buffer,
-                                            std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::size_t
+    basic_stream<B, T>::read_record(operation& op, std::span<std::byte> buffer, std::error_code& ec)
+noexcept {
     if (buffer.empty() || !(established() || finish_handshake(op, ec)))
         return 0;
     if (state_.unread) {
@@ -261,9 +266,9 @@ std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> 
 // Writes what one call of the engine takes. The bytes are done when the transport has them; until
 // then they are sealed, and a repeated call goes on where this one stopped.
 template <backend B, class T>
-    requires detail::held_transport<T>
-std::size_t basic_stream<B, T>::write_record(operation& op, byte_view data,
-                                             std::error_code& ec) noexcept {
+    requires detail::held_transport<T> std::size_t
+    basic_stream<B, T>::write_record(operation& op, byte_view data, std::error_code& ec)
+noexcept {
     if (!data.empty() && data.size() < state_.sealed)
         return report(errc::bad_write_retry, ec), 0;
     if (data.empty() || !(established() || finish_handshake(op, ec)) ||
