@@ -90,8 +90,8 @@ concept knows_its_versions = requires(tls_version v) {
     { B::has_version(v) } noexcept -> std::same_as<bool>;
 };
 
-/// loads_identities: `add_identity` parses a certificate chain (DER, leaf first) and its key, checks
-/// that they belong together, and adds them; false if it can't, and then nothing has changed.
+/// loads_identities: `add_identity` parses a certificate chain (DER, leaf first) and its key,
+/// checks that they belong together, and adds them; false if it can't, and then nothing has changed.
 template <class B>
 concept loads_identities = requires(typename B::configuration& c,
                                     const typename B::configuration& in_force,
@@ -165,8 +165,8 @@ concept reports_failures = requires(const typename B::connection& c, error_info&
     { B::verdict(c) } noexcept -> std::same_as<const verification*>;
 };
 
-/// describes_connections: what the handshake has settled. `peer_chain` is the peer's certificates as
-/// sent, its own first; empty if it sent none. `server_name` is what the client asked for by SNI.
+/// describes_connections: what the handshake has settled. `peer_chain` is the peer's certificates
+/// as sent, its own first; empty if it sent none. `server_name` is what the client asked for by SNI.
 template <class B>
 concept describes_connections = requires(const typename B::connection& c) {
     { B::version(c) } noexcept -> std::same_as<tls_version>;
