@@ -91,7 +91,8 @@ concept knows_its_versions = requires(tls_version v) {
 };
 
 /// loads_identities: `add_identity` parses a certificate chain (DER, leaf first) and its key,
-/// checks that they belong together, and adds them; false if it can't, and then nothing has changed.
+/// checks that they belong together, and adds them; false if it can't,
+/// and then nothing has changed.
 template <class B>
 concept loads_identities = requires(typename B::configuration& c,
                                     const typename B::configuration& in_force,
