@@ -244,7 +244,7 @@ noexcept {
         if (!wire_.output.empty())
             op.bound.flush();
         const step s = B::read(connection_, op.bound, buffer);
-        if (wire_.write_error == errc::output_overflow)
+        if (wire_.write_error && wire_.write_error == errc::output_overflow)
             return give_up(error_info{wire_.write_error}, ec), 0;
         switch (s.next) {
         case want::nothing: return s.bytes;
