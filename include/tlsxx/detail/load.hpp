@@ -46,11 +46,12 @@ inline bool fail_with_pem(const pem_scanner& scanner, error_info& error) noexcep
     return false;
 }
 
-// The next DER element of `rest`, taken off its front; empty if there is none.
+// The next DER SEQUENCE of `rest`, which certificates and keys are, taken off its front; empty if
+// there is none.
 inline byte_view take_der(byte_view& rest) noexcept {
     x509::der::reader reader{rest};
     x509::der::element element;
-    if (!reader.next(element))
+    if (!reader.next(x509::der::tag::sequence, element))
         return {};
     rest = reader.rest();
     return element.whole;
@@ -108,23 +109,30 @@ inline fixed_string<256> place_of(std::string_view what, std::string_view file =
     return place;
 }
 
+// The certificate files of a hashed directory, in a fixed order, so that errors and paths don't
+// vary.
+inline bool list_directory(std::string_view directory, std::vector<std::string>& files,
+                           error_info& error) {
+    const std::string path{directory};
+    const bool listed = for_each_file(
+        path,
+        [&](std::string_view name) {
+            if (is_hashed_certificate_name(name))
+                files.push_back(std::string{path}.append("/").append(name));
+            return true;
+        },
+        error);
+    std::sort(files.begin(), files.end());
+    return listed;
+}
+
 template <class Sink>
 bool read_directory(std::string_view directory, Sink&& sink, error_info& error) {
-    const std::string path{directory};
-    std::vector<std::string> names; // in a fixed order, so that errors and paths don't vary
-    if (!for_each_file(
-            path,
-            [&](std::string_view name) {
-                if (is_hashed_certificate_name(name))
-                    names.emplace_back(name);
-                return true;
-            },
-            error))
+    std::vector<std::string> files;
+    if (!list_directory(directory, files, error))
         return false;
-    std::sort(names.begin(), names.end());
-    for (const std::string& name : names) {
+    for (const std::string& file : files) {
         std::string text;
-        const std::string file = path + "/" + name;
         if (!read_file(file, text, error))
             return false;
         if (!for_each_certificate(text, sink, error)) {
@@ -178,25 +186,37 @@ inline system_trust find_system_trust() {
     return {{}, "/etc/ssl/certs", false};
 }
 
-// Offers the system's anchors to `sink(der)`: what can't be read or parsed is passed over.
+// Offers the system's anchors to `sink(der)`. What can't be read is passed over; the result counts
+// the files of a directory, and the rest of a bundle that breaks off.
 template <class Sink>
-void read_system_trust(Sink&& sink) {
+std::size_t read_system_trust(Sink&& sink) {
     const system_trust from = find_system_trust();
+    std::size_t unreadable = 0;
     const auto each = [&](byte_view der, error_info&) {
         sink(der);
         return true;
     };
-    error_info ignored;
-    std::string text;
-    if (!from.file.empty() && read_file(from.file, text, ignored))
-        for_each_certificate(text, each, ignored);
+    const auto read = [&](std::string_view file) {
+        error_info error;
+        std::string text;
+        if (!read_file(file, text, error) || !for_each_certificate(text, each, error))
+            return error.code();
+        return std::error_code{};
+    };
+    if (!from.file.empty() && read(from.file) == errc::bad_pem)
+        ++unreadable;
     std::string_view directories = from.directory;
     while (!directories.empty()) {
         const std::size_t end = std::min(directories.find(path_list_separator), directories.size());
+        error_info ignored;
+        std::vector<std::string> files;
         if (end != 0)
-            read_directory(directories.substr(0, end), each, ignored);
+            list_directory(directories.substr(0, end), files, ignored);
+        for (const std::string& file : files)
+            unreadable += read(file) ? 1U : 0U;
         directories.remove_prefix(std::min(end + 1, directories.size()));
     }
+    return unreadable;
 }
 
 inline void describe_system_trust(error_info& error) {
@@ -219,12 +239,23 @@ struct identity_material {
     std::vector<byte_view> chain_views() const { return {chain.begin(), chain.end()}; }
 };
 
-// PKCS #8 puts an AlgorithmIdentifier first in EncryptedPrivateKeyInfo, an INTEGER in every other
-// form of a key (RFC 5958).
-inline bool is_encrypted_der(byte_view der) noexcept {
+enum class key_form : unsigned char { none, plain, encrypted };
+
+// EncryptedPrivateKeyInfo is an AlgorithmIdentifier and an OCTET STRING (RFC 5958); every other
+// form of a key begins with an INTEGER.
+inline key_form form_of_key(byte_view der) noexcept {
     x509::der::reader outer{der};
     x509::der::element key;
-    return outer.next(key) && x509::der::reader{key.content}.next_is(x509::der::tag::sequence);
+    x509::der::element algorithm;
+    if (!outer.next(x509::der::tag::sequence, key))
+        return key_form::none;
+    x509::der::reader inner{key.content};
+    if (inner.next_is(x509::der::tag::integer))
+        return key_form::plain;
+    return inner.next(x509::der::tag::sequence, algorithm) &&
+                   inner.next_is(x509::der::tag::octet_string)
+               ? key_form::encrypted
+               : key_form::none;
 }
 
 inline bool find_private_key(std::string_view text, identity_material& out, error_info& error) {
@@ -248,8 +279,13 @@ inline bool find_private_key(std::string_view text, identity_material& out, erro
         error = error_info{errc::no_private_key_found, out.key_place};
         return false;
     }
+    const key_form form = form_of_key(std::as_bytes(std::span{text.data(), text.size()}));
+    if (form == key_form::none) {
+        error = error_info{errc::no_private_key_found, out.key_place};
+        return false;
+    }
     out.key.text.assign(text);
-    out.key_is_encrypted = is_encrypted_der(std::as_bytes(std::span{text.data(), text.size()}));
+    out.key_is_encrypted = form == key_form::encrypted;
     return true;
 }
 

@@ -138,11 +138,12 @@ std::size_t basic_context<B>::load_default_certs(std::error_code& ec) noexcept {
     change(
         [&](auto& c, error_info& error) {
             typename B::anchor_batch batch;
-            detail::read_system_trust([&](byte_view der) {
+            const std::size_t unreadable = detail::read_system_trust([&](byte_view der) {
                 error_info unusable;
                 if (!B::add_anchor(batch, der, unusable))
                     ++skipped;
             });
+            skipped += unreadable;
             return B::commit_anchors(c, batch, error);
         },
         ec);
