@@ -41,9 +41,7 @@ struct backend {
 
     /// engine_version is the linked library's, "3.0.19".
     /// Engines: OpenSSL OpenSSL_version.
-    static std::string engine_version() {
-        return ::OpenSSL_version(OPENSSL_VERSION_STRING);
-    }
+    static std::string engine_version() { return ::OpenSSL_version(OPENSSL_VERSION_STRING); }
 
     /// has_version tells what the linked library was built with; the versions before TLS 1.2 need
     /// security level 0 beyond that.

@@ -249,11 +249,9 @@ TEST_CASE("openssl: a session made without a certificate is not resumed where on
             loop second{c, s};
             tlsxx::error_info error;
             auto rules = s.settings;
-            rules.verify_mode =
-                stricter ? tlsxx::verify_mode::required : tlsxx::verify_mode::none;
-            second.server.connection =
-                engine::connect(first.server.configuration, rules,
-                                {.role = tlsxx::role::server, .sni = {}}, error);
+            rules.verify_mode = stricter ? tlsxx::verify_mode::required : tlsxx::verify_mode::none;
+            second.server.connection = engine::connect(
+                first.server.configuration, rules, {.role = tlsxx::role::server, .sni = {}}, error);
             REQUIRE(::SSL_set_session(engine::native_handle(second.client.connection), session) ==
                     1);
             second.handshake();

@@ -99,8 +99,7 @@ TEST_CASE("openssl: the error queue through handshake, data and ends") {
                 check_untouched();
                 CHECK(l.server.failure().reason() == "SSLV3_ALERT_BAD_RECORD_MAC");
             }
-            SECTION("close_notify" + std::string{to_string(version)} +
-                    (unwrappable ? " u" : "")) {
+            SECTION("close_notify" + std::string{to_string(version)} + (unwrappable ? " u" : "")) {
                 fill();
                 CHECK(l.client.close_notify().next == want::nothing);
                 CHECK(l.server.read(got).next == want::closed);

@@ -70,8 +70,7 @@ inline bool add_identity(engine::configuration& c, std::string_view name,
                         true, {}, error);
 }
 
-inline bool trust_file(engine::configuration& c, std::string_view file,
-                       tlsxx::error_info& error) {
+inline bool trust_file(engine::configuration& c, std::string_view file, tlsxx::error_info& error) {
     engine::anchor_batch batch;
     for (const auto& der : certificates(file))
         if (!engine::add_anchor(batch, der, error))
@@ -111,11 +110,11 @@ struct side {
         if (!o.anchors.empty())
             require(trust_file(configuration, o.anchors, error), error);
         const tlsxx::x509::reference_identity name{o.host};
-        const tlsxx::connection_options options{
-            .role = r,
-            .sni = name.sni(),
-            .name = o.check_host && !o.host.empty() ? &name : nullptr,
-            .unwrappable = o.unwrappable};
+        const tlsxx::connection_options options{.role = r,
+                                                .sni = name.sni(),
+                                                .name = o.check_host && !o.host.empty() ? &name
+                                                                                        : nullptr,
+                                                .unwrappable = o.unwrappable};
         wire.keep_over_read = engine::reads_ahead(options);
         connection = engine::connect(configuration, o.settings, options, error);
         require(static_cast<bool>(connection), error);
@@ -128,8 +127,7 @@ struct side {
     tlsxx::step read(std::string& text, std::size_t size = 20000) {
         text.assign(size, '\0');
         tlsxx::bound_transport bound{wire, transport};
-        const auto step =
-            engine::read(connection, bound, std::as_writable_bytes(std::span{text}));
+        const auto step = engine::read(connection, bound, std::as_writable_bytes(std::span{text}));
         text.resize(step.bytes);
         return step;
     }
@@ -173,8 +171,8 @@ struct loop {
     side server;
 
     loop(const side_options& c, const side_options& s)
-        : client{tlsxx::role::client, c, to_client, to_server},
-          server{tlsxx::role::server, s, to_server, to_client} {}
+        : client{tlsxx::role::client, c, to_client, to_server}, server{tlsxx::role::server, s,
+                                                                       to_server, to_client} {}
 
     // As far as it goes.
     void handshake() {

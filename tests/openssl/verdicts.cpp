@@ -30,16 +30,16 @@ constexpr fault faults[] = {
      alert_description::bad_certificate, false},
     {"other-host", "localhost", verify_code::hostname_mismatch, 0,
      alert_description::bad_certificate, false},
-    {"dns-ip", "127.0.0.1", verify_code::ip_address_mismatch, 0,
-     alert_description::bad_certificate, false},
-    {"cn-only", "localhost", verify_code::hostname_mismatch, 0,
-     alert_description::bad_certificate, false},
+    {"dns-ip", "127.0.0.1", verify_code::ip_address_mismatch, 0, alert_description::bad_certificate,
+     false},
+    {"cn-only", "localhost", verify_code::hostname_mismatch, 0, alert_description::bad_certificate,
+     false},
     {"wrong-purpose", "localhost", verify_code::invalid_purpose, 0,
      alert_description::unsupported_certificate, true},
     {"any-purpose", "localhost", verify_code::invalid_purpose, 0,
      alert_description::unsupported_certificate, true},
-    {"weak-rsa", "localhost", verify_code::ee_key_too_small, 0,
-     alert_description::bad_certificate, false},
+    {"weak-rsa", "localhost", verify_code::ee_key_too_small, 0, alert_description::bad_certificate,
+     false},
     {"sha1", "localhost", verify_code::ca_md_too_weak, 0, alert_description::bad_certificate,
      false},
     {"nc-outside", "localhost", verify_code::permitted_violation, 0,
@@ -75,10 +75,10 @@ TEST_CASE("openssl: a server's certificate is refused for what is wrong with it"
             CHECK(reasons[0].depth == f.depth);
             CHECK(reasons[0].message == message(f.code));
             CHECK(reasons[0].engine_message.empty() != f.engine_objects);
-            CHECK(std::ranges::equal(
-                reasons[0].certificate.der(),
-                certificates(std::string{f.identity} + "-chain.pem")[static_cast<std::size_t>(
-                    f.depth)]));
+            CHECK(
+                std::ranges::equal(reasons[0].certificate.der(),
+                                   certificates(std::string{f.identity} +
+                                                "-chain.pem")[static_cast<std::size_t>(f.depth)]));
             std::string got;
             if (l.server.state == want::nothing)
                 CHECK(l.server.read(got).next == want::failed);
@@ -249,8 +249,7 @@ TEST_CASE("openssl: bytes that are no certificate") {
                               number(0, 1) + number(5, 2) + "\xFF\x01" + number(1, 2) +
                               number(0, 1);
     const std::string list = number(junk.size(), 3) + junk;
-    const std::string flight =
-        message(2, hello) + message(11, number(list.size(), 3) + list);
+    const std::string flight = message(2, hello) + message(11, number(list.size(), 3) + list);
     auto c = client_options();
     only(c.settings, tlsxx::tls_version::tls_1_2);
     loop l{c, server_options()};

@@ -136,9 +136,8 @@ inline bool set_the_rest(::SSL_CTX* context, const anchor_set& anchors,
                          error_info& error) noexcept {
     ::SSL_CTX_clear_options(context, ~std::uint64_t{0});
     ::SSL_CTX_set_options(context, context_options);
-    ::SSL_CTX_ctrl(context, SSL_CTRL_CLEAR_MODE, static_cast<long>(SSL_CTX_ctrl(
-                                                     context, SSL_CTRL_MODE, 0, nullptr)),
-                   nullptr);
+    ::SSL_CTX_ctrl(context, SSL_CTRL_CLEAR_MODE,
+                   static_cast<long>(SSL_CTX_ctrl(context, SSL_CTRL_MODE, 0, nullptr)), nullptr);
     ::SSL_CTX_ctrl(context, SSL_CTRL_MODE, context_modes, nullptr);
     ::SSL_CTX_ctrl(context, SSL_CTRL_SET_DH_AUTO, 1, nullptr);
     ::SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, nullptr);

@@ -84,8 +84,8 @@ private:
 };
 
 // libssl's report of every message and record header.
-inline void on_message(int sent, int version, int type, const void* bytes, std::size_t size,
-                       ::SSL*, void* argument) noexcept {
+inline void on_message(int sent, int version, int type, const void* bytes, std::size_t size, ::SSL*,
+                       void* argument) noexcept {
     auto& body = *static_cast<connection_body*>(argument);
     const auto* const at = static_cast<const unsigned char*>(bytes);
     if (type == SSL3_RT_ALERT && size == 2) {
@@ -275,8 +275,8 @@ inline bool set_up(connection_body& body, const configuration& c, const settings
     if (o.sni.empty())
         return true;
     std::string name{o.sni};
-    return ::SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-                      name.data()) == 1 ||
+    return ::SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) ==
+               1 ||
            report(errc::server_hostname_invalid, take_reason(), error);
 }
 

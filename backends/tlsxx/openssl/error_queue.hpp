@@ -47,9 +47,9 @@ public:
     }
     bool empty() const noexcept { return entries_.empty(); }
 
-    // Takes out what a failed call has left on top of older entries: the newest run of libssl's, and
-    // the provider's below it if a record did not decrypt. Gives the one that says why; 0 if there
-    // is no such run.
+    // Takes out what a failed call has left on top of older entries: the newest run of libssl's,
+    // and the provider's below it if a record did not decrypt. Gives the one that says why; 0 if
+    // there is no such run.
     unsigned long drop_newest_run() noexcept {
         unsigned long reason = 0;
         while (ends_in(ERR_LIB_SSL)) {
@@ -218,8 +218,7 @@ inline reason_text reason_name(unsigned long code) noexcept {
 inline void describe(unsigned long code, error_info& error) noexcept {
     if (code == 0)
         return;
-    error.set_engine(library_name(ERR_GET_LIB(code)), reason_name(code),
-                     static_cast<long>(code));
+    error.set_engine(library_name(ERR_GET_LIB(code)), reason_name(code), static_cast<long>(code));
 }
 
 // Fills `error` after a call outside a connection has failed: `code`, or not_enough_memory where

@@ -68,7 +68,7 @@ constexpr std::optional<errc> class_of_reason(int reason) noexcept {
 }
 
 inline errc class_of_failure(unsigned long code,
-                                const std::optional<alert_description>& sent) noexcept {
+                             const std::optional<alert_description>& sent) noexcept {
     if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
         if (alert_in(code))
             return errc::alert_received;

@@ -90,9 +90,8 @@ inline owned<::EVP_PKEY> parse_der_key(byte_view der, password_request& request)
     const owned<::X509_SIG> encrypted{::d2i_X509_SIG(nullptr, &at, size)};
     if (encrypted && at == begin + size) {
         request.asked = true;
-        const owned<::PKCS8_PRIV_KEY_INFO> opened{
-            ::PKCS8_decrypt(encrypted.get(), request.password.data(),
-                            static_cast<int>(request.password.size()))};
+        const owned<::PKCS8_PRIV_KEY_INFO> opened{::PKCS8_decrypt(
+            encrypted.get(), request.password.data(), static_cast<int>(request.password.size()))};
         return owned<::EVP_PKEY>{opened ? ::EVP_PKCS82PKEY(opened.get()) : nullptr};
     }
     ::ERR_clear_error();

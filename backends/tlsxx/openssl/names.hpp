@@ -163,8 +163,8 @@ inline const default_lists& linked_defaults() {
     return lists;
 }
 
-// Whether OpenSSL speaks a version at security level 0. It accepts bounds that it has not been built
-// with: only a connection tells.
+// Whether OpenSSL speaks a version at security level 0. It accepts bounds that it has not been
+// built with: only a connection tells.
 inline bool can_speak(::SSL_CTX* scratch, int wire) noexcept {
     ::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_MIN_PROTO_VERSION, 0, nullptr);
     if (::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_MAX_PROTO_VERSION, wire, nullptr) != 1 ||

@@ -72,11 +72,10 @@ inline int collect_error(int ok, ::X509_STORE_CTX* store) noexcept {
     x509::findings& found = *body_of(store).engine_findings;
     const x509::finding entry{static_cast<verify_code>(::X509_STORE_CTX_get_error(store)),
                               ::X509_STORE_CTX_get_error_depth(store)};
-    const bool follows =
-        (entry.code == verify_code::unable_to_verify_leaf_signature &&
-         found.has_rank(severity_rank(entry.code))) ||
-        (entry.code == verify_code::keyusage_no_certsign &&
-         found.contains({verify_code::invalid_ca, entry.depth}));
+    const bool follows = (entry.code == verify_code::unable_to_verify_leaf_signature &&
+                          found.has_rank(severity_rank(entry.code))) ||
+                         (entry.code == verify_code::keyusage_no_certsign &&
+                          found.contains({verify_code::invalid_ca, entry.depth}));
     if (!follows)
         found.add(entry.code, entry.depth);
     return 1;
@@ -86,10 +85,10 @@ inline void set_engine_rules(::X509_STORE_CTX* store, const connection_body& bod
     constexpr int deeper_than_ours = 100;
     ::X509_VERIFY_PARAM* const rules = ::X509_STORE_CTX_get0_param(store);
     ::X509_VERIFY_PARAM_clear_flags(rules, ::X509_VERIFY_PARAM_get_flags(rules));
-    ::X509_VERIFY_PARAM_set_flags(
-        rules, static_cast<unsigned long>(X509_V_FLAG_NO_CHECK_TIME) |
-                   (body.trusted_first ? X509_V_FLAG_TRUSTED_FIRST : 0UL) |
-                   (body.rules.partial_chain ? X509_V_FLAG_PARTIAL_CHAIN : 0UL));
+    ::X509_VERIFY_PARAM_set_flags(rules,
+                                  static_cast<unsigned long>(X509_V_FLAG_NO_CHECK_TIME) |
+                                      (body.trusted_first ? X509_V_FLAG_TRUSTED_FIRST : 0UL) |
+                                      (body.rules.partial_chain ? X509_V_FLAG_PARTIAL_CHAIN : 0UL));
     // Without this OpenSSL holds name constraints against the CN, though it is given no host name.
     ::X509_VERIFY_PARAM_set_hostflags(
         rules, body.rules.check_common_name ? 0U : X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -109,8 +108,7 @@ inline void write_verdict(connection_body& body, const x509::findings& all,
         reason.verify_code = entry.code;
         reason.message = message(entry.code);
         if (engine.contains(entry))
-            reason.engine_message =
-                ::X509_verify_cert_error_string(static_cast<int>(entry.code));
+            reason.engine_message = ::X509_verify_cert_error_string(static_cast<int>(entry.code));
         const auto depth = static_cast<std::size_t>(entry.depth);
         if (depth < path.views().size())
             reason.certificate = tlsxx::certificate{path.views()[depth]};
@@ -156,8 +154,8 @@ inline int verify_chain(::X509_STORE_CTX* store, void*) noexcept {
 
     x509::findings all = engine;
     der_path path;
-    const bool enough_memory = tlsxx::detail::enough_memory_for(
-        [&] { path.assign(::X509_STORE_CTX_get0_chain(store)); });
+    const bool enough_memory =
+        tlsxx::detail::enough_memory_for([&] { path.assign(::X509_STORE_CTX_get0_chain(store)); });
     if (enough_memory) {
         const bool anchored = !engine.has_rank(severity_rank(verify_code::unspecified));
         body.rules.name = body.name ? &*body.name : nullptr;
