@@ -38,7 +38,7 @@ constexpr verify_mode verify_mode_in(const settings& s, role r) noexcept {
 /// The backend copies what it keeps.
 struct connection_options {
     tlsxx::role role = tlsxx::role::client;
-    std::string_view sni;                           ///< sent in the ClientHello; empty: not sent
+    std::string_view sni{};                         ///< sent in the ClientHello; empty: not sent
     const x509::reference_identity* name = nullptr; ///< to be matched; null: not checked
     bool unwrappable = false; ///< no byte behind close_notify may be held by the engine
 };
