@@ -109,6 +109,11 @@ struct wire {
 inline constexpr std::size_t over_read_size = 4096;
 inline constexpr std::size_t reply_limit = 16384;
 
+// How many bytes one call of an engine may take from the transport: far above the largest flight of
+// a handshake. Beyond it the peer sends only what engines pass over (tickets, warnings), and while
+// it is fast enough the call would never come back for anybody to look at the deadline.
+inline constexpr std::size_t input_limit = std::size_t{1} << 20;
+
 } // namespace detail
 
 /// bound_transport is a stream's transport and its two spills, given to the engine's binding for
@@ -183,12 +188,17 @@ public:
     bool ended() const noexcept { return ended_; }
     /// error is the transport's failure to read.
     std::error_code error() const noexcept { return error_; }
+    /// flooded is true if a call of the engine wanted more input than any message needs; error() is
+    /// errc::protocol_error then.
+    bool flooded() const noexcept { return flooded_; }
     /// has_over_read is true if bytes for the engine are held here.
     bool has_over_read() const noexcept { return !wire_.input.empty(); }
 
     /// allow_output lifts the limit on the output spill: for the one call in which the application
     /// itself writes, `n` bytes of output are expected.
     void allow_output(std::size_t n) noexcept { reply_capacity_ = detail::reply_limit + n; }
+    /// allow_input begins another call of the engine, for the limit on its input.
+    void allow_input() noexcept { input_left_ = detail::input_limit; }
 
 private:
     std::size_t take_over_read(std::span<std::byte> buffer) noexcept {
@@ -204,9 +214,16 @@ private:
         read_blocked_ = false;
         if (error_ || ended_)
             return 0;
+        if (input_left_ == 0) {
+            flooded_ = true;
+            error_ = make_error_code(errc::protocol_error);
+            return 0;
+        }
         const io_result result = read_(transport_, buffer);
-        if (!result.ec && result.n != 0)
+        if (!result.ec && result.n != 0) {
+            input_left_ -= result.n < input_left_ ? result.n : input_left_;
             return result.n;
+        }
         if (!result.ec || result.ec == errc::end_of_stream)
             ended_ = true;
         else if (result.ec == errc::want_read)
@@ -236,9 +253,11 @@ private:
     io_result (*read_)(void*, std::span<std::byte>) noexcept;
     io_result (*write_)(void*, std::span<const std::byte>) noexcept;
     std::size_t reply_capacity_ = detail::reply_limit;
+    std::size_t input_left_ = detail::input_limit;
     std::error_code error_;
     bool read_blocked_ = false;
     bool ended_ = false;
+    bool flooded_ = false;
 };
 
 } // namespace v0

@@ -207,6 +207,7 @@ template <backend B, class T>
 bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) noexcept {
     op.bound.allow_output(detail::handshake_output_limit);
     while (!established()) {
+        op.bound.allow_input();
         const step s = B::handshake(connection_, op.bound);
         // A peer that refuses us closes at once: its alert is read before the loss of our own
         // output is reported.
@@ -243,6 +244,7 @@ noexcept {
     for (;;) {
         if (!wire_.output.empty())
             op.bound.flush();
+        op.bound.allow_input();
         const step s = B::read(connection_, op.bound, buffer);
         if (wire_.write_error && wire_.write_error == errc::output_overflow)
             return give_up(error_info{wire_.write_error}, ec), 0;
@@ -276,6 +278,7 @@ noexcept {
         return 0;
     if (state_.sealed == 0) {
         op.bound.allow_output(data.size() + data.size() / 4);
+        op.bound.allow_input();
         step s;
         while ((s = B::write(connection_, op.bound, data)).next == want::read)
             if (!send_then_await_input(op, ec))
@@ -300,6 +303,7 @@ bool basic_stream<B, T>::finish_close(operation& op, std::error_code& ec) noexce
     if (!wire_.output.empty() && !flush(op, ec))
         return false;
     if (!state_.close_sealed) {
+        op.bound.allow_input();
         step s;
         while ((s = B::close_notify(connection_, op.bound)).next == want::read)
             if (!send_then_await_input(op, ec))
@@ -349,7 +353,9 @@ template <backend B, class T>
     requires detail::held_transport<T>
 void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noexcept {
     error_info info;
-    if (op.bound.error())
+    if (op.bound.flooded())
+        info = error_info{errc::protocol_error, "the peer sends without end and says nothing"};
+    else if (op.bound.error())
         info.set_code(op.bound.error());
     else if (why == want::failed)
         B::describe_failure(connection_, info);
