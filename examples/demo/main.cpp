@@ -22,9 +22,6 @@
 #include <sys/prctl.h>
 #endif
 
-#include <tlsxx/mbedtls.hpp>
-#include <tlsxx/openssl.hpp>
-
 #include "parts.hpp"
 #include "process.hpp"
 #include "screen.hpp"
@@ -37,11 +34,6 @@ namespace {
 constexpr const char* programs = DEMO_PROGRAMS;
 constexpr const char* pki_script = DEMO_PKI_SCRIPT;
 
-template <tlsxx::backend Backend>
-std::string version_of() {
-    return std::string{Backend::name} + ' ' + Backend::engine_version();
-}
-
 // The version that a program tells of itself: the first number in its words.
 std::string peer_version(const stage& where, std::vector<std::string> arguments) {
     const finished told = run({std::move(arguments)}, where.folder(), "version");
@@ -52,8 +44,7 @@ std::string peer_version(const stage& where, std::vector<std::string> arguments)
 
 int play(const std::filesystem::path& folder) {
     try {
-        print(painted(paint::bold, "tlsxx on " + version_of<tlsxx::openssl::backend>() +
-                                       " and on " + version_of<tlsxx::mbedtls::backend>()));
+        print(painted(paint::bold, "tlsxx on " + engine_versions()));
         const stage where{folder, programs, pki_script};
         const nginx web{where};
         print("with nginx " + peer_version(where, {"nginx", "-v"}) + ", curl " +

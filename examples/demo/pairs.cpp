@@ -115,6 +115,13 @@ void run_pair(const stage& where, tlsxx::tls_version version) {
 
 } // namespace
 
+std::string engine_versions() {
+    const auto version = []<tlsxx::backend Backend>(Backend) {
+        return std::string{Backend::name} + ' ' + Backend::engine_version();
+    };
+    return version(tlsxx::openssl::backend{}) + " and on " + version(tlsxx::mbedtls::backend{});
+}
+
 void run_pairs(const stage& where) {
     print_title("Our engines with each other: both sides verify, 8 MiB go there and back");
     print_heads(left("client", 10) + left("server", 10) + left("version", 9) + left("cipher", 31) +

@@ -3,9 +3,14 @@
 
 // The parts of the demo; each prints its checks.
 
+#include <string>
+
 #include "stage.hpp"
 
 namespace demo {
+
+// "OpenSSL 3.0.22 and on Mbed TLS 3.6.7": the libraries that this program runs with.
+std::string engine_versions();
 
 // Pages of nginx, fetched by our clients on each engine.
 void fetch_from_nginx(const stage& where, const nginx& peer);

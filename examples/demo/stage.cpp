@@ -2,6 +2,7 @@
 
 #include "stage.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <random>
@@ -10,6 +11,8 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+
+#include <tlsxx/socket.hpp>
 
 namespace demo {
 namespace {

@@ -12,8 +12,6 @@
 #include <string_view>
 #include <thread>
 
-#include <tlsxx/socket.hpp>
-
 #include "process.hpp"
 
 namespace demo {
@@ -60,10 +58,11 @@ private:
 };
 
 // OpenSSL's s_server on a port of 127.0.0.1 that the system has chosen, with the certificate of
-// this name. ready waits until it listens.
+// this name.
 class s_server {
 public:
     s_server(const stage& where, std::string_view certificate);
+    // Waits until it listens.
     std::uint16_t port();
 
 private:
