@@ -55,7 +55,7 @@ const std::string heads = left("engine", 10) + left("what", 27) + left("version"
 } // namespace
 
 void fetch_from_nginx(const stage& where, const nginx& peer) {
-    print_title("Pages of nginx, fetched by our clients; version and cipher as nginx tells them");
+    print_title("Pages of nginx, fetched by our clients");
     print_heads(heads);
     const std::string port = std::to_string(peer.tls_port());
     const std::string base = "https://" + where.host() + ':' + port;
