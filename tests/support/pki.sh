@@ -17,6 +17,9 @@
 #     intermediate            issued by root, path length 0: the issuer of all leafs not said otherwise
 #     other-root              unrelated to root
 #     nc-intermediate         issued by root, critical name constraints: permitted DNS allowed.test
+#     client-only             issued by root, extendedKeyUsage clientAuth
+#     client-only-root        by itself, extendedKeyUsage clientAuth
+#     expired-intermediate    issued by root, 2015 to 2021
 #   Servers; each has NAME-chain.pem, which is the leaf and the intermediate
 #     good                    DNS localhost, DNS *.wild.test, IP 127.0.0.1, IP ::1
 #     rsa                     the same with an RSA key of 2048 bits
@@ -33,6 +36,8 @@
 #     nc-inside               DNS www.allowed.test, issued by nc-intermediate
 #     nc-outside              DNS localhost, issued by nc-intermediate
 #     root-issued             as good, issued by root itself; its chain file is the leaf alone
+#     by-client-only, by-client-only-root, by-expired-intermediate
+#                             as good, issued by what they are named for
 #   Servers without an issuer here
 #     self-signed             as good, signed by itself
 #     untrusted               as good, issued by other-root; untrusted-chain.pem has other-root too
@@ -136,6 +141,12 @@ basicConstraints = critical, CA:true, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid:always
+[client-only]
+basicConstraints = critical, CA:true, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
 [constrained]
 basicConstraints = critical, CA:true, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
@@ -172,9 +183,9 @@ issue() {
         -startdate "${start}0101000000Z" -enddate "${end}0101000000Z" "$@"
 }
 
-authority() { # NAME ISSUER SECTION
+authority() { # NAME ISSUER SECTION [END]
     ec_key "$1"
-    issue "$1" "$2" ca/openssl.cnf "$3" "tlsxx test $1" 2015 2049
+    issue "$1" "$2" ca/openssl.cnf "$3" "tlsxx test $1" 2015 "${4-2049}"
 }
 
 here='DNS:localhost, DNS:*.wild.test, IP:127.0.0.1, IP:::1'
@@ -206,12 +217,16 @@ authority root self root
 authority other-root self root
 authority intermediate root intermediate
 authority nc-intermediate root constrained
+authority client-only root client-only
+authority client-only-root self client-only
+authority expired-intermediate root intermediate 2021
 
 sign=digitalSignature
 sign_and_encipher=digitalSignature,keyEncipherment
 
 for name in good other-host dns-ip cn-only expired not-yet-valid wrong-purpose any-purpose \
     no-purpose nc-inside nc-outside root-issued self-signed untrusted \
+    by-client-only by-client-only-root by-expired-intermediate \
     client client-expired client-wrong-purpose client-untrusted; do
     ec_key "$name"
 done
@@ -234,6 +249,9 @@ leaf sha1 intermediate $sign serverAuth "$here" sha1 2024 2049 -md sha1
 leaf nc-inside nc-intermediate $sign serverAuth DNS:www.allowed.test nc-inside 2024 2049
 leaf nc-outside nc-intermediate $sign serverAuth DNS:localhost nc-outside 2024 2049
 leaf root-issued root $sign serverAuth "$here" root-issued 2024 2049
+for name in client-only client-only-root expired-intermediate; do
+    leaf by-$name $name $sign serverAuth "$here" by-$name 2024 2049
+done
 leaf self-signed self $sign serverAuth "$here" self-signed 2024 2049
 leaf untrusted other-root $sign serverAuth "$here" untrusted 2024 2049
 
