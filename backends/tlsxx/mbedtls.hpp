@@ -226,8 +226,7 @@ inline step backend::write(connection& c, bound_transport& bound, byte_view data
     detail::connection_body& body = *c.body_;
     const detail::binding bind{body, bound};
     for (;;) {
-        const int code =
-            ::mbedtls_ssl_write(body.ssl.get(), detail::as_uchar(data), data.size());
+        const int code = ::mbedtls_ssl_write(body.ssl.get(), detail::as_uchar(data), data.size());
         if (code > 0)
             return {static_cast<std::size_t>(code), want::nothing};
         if (code != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)

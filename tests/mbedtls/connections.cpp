@@ -181,7 +181,8 @@ TEST_CASE("mbedtls: connections of several threads share a context") {
                 auto c = shared.client.wrap(
                     std::ref(to_server),
                     {.server_hostname = "localhost", .handshake = tlsxx::deferred}, ec);
-                auto s = shared.server.wrap(std::ref(to_client), {.handshake = tlsxx::deferred}, ec);
+                auto s =
+                    shared.server.wrap(std::ref(to_client), {.handshake = tlsxx::deferred}, ec);
                 for (int round = 0; round != 6; ++round) {
                     c.handshake(ec);
                     to_client.put_incoming(to_server.take_outgoing());

@@ -24,6 +24,7 @@ struct known {
     std::string reason;
 };
 
+// clang-format off
 #define NAMED(library, reason) {MBEDTLS_ERR_##library##_##reason, #library, #reason}
 const known engine_codes[] = {
     NAMED(SSL, CRYPTO_IN_PROGRESS), NAMED(SSL, FEATURE_UNAVAILABLE), NAMED(SSL, BAD_INPUT_DATA),
@@ -88,6 +89,7 @@ const known psa_codes[] = {
     NAMED(DATA_INVALID),
 };
 #undef NAMED
+// clang-format on
 
 void check(const known& entry) {
     INFO(entry.library << " " << entry.reason << " " << entry.code);
@@ -107,7 +109,8 @@ TEST_CASE("mbedtls: each error code has its macro's name") {
 }
 
 TEST_CASE("mbedtls: a sum of two error codes is taken apart") {
-    const auto names = names_of(MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG);
+    const auto names =
+        names_of(MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG);
     CHECK(names.main.library == "X509");
     CHECK(names.main.reason == "INVALID_EXTENSIONS");
     CHECK(names.beside.library == "ASN1");

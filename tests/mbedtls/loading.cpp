@@ -22,8 +22,8 @@ std::error_code load_key(context& c, std::string_view certificate, std::string_v
     const std::string certificate_path = pki(certificate);
     const std::string key_path = pki(key);
     std::error_code ec;
-    c.load_cert_chain(
-        {.certfile = certificate_path, .keyfile = key_path, .password = password}, ec);
+    c.load_cert_chain({.certfile = certificate_path, .keyfile = key_path, .password = password},
+                      ec);
     return ec;
 }
 
@@ -34,9 +34,10 @@ std::error_code load_key(std::string_view certificate, std::string_view key,
 }
 
 // PKCS #8 of an Ed25519 key (RFC 8410 10.3).
-constexpr std::string_view ed25519_key = "-----BEGIN PRIVATE KEY-----\n"
-                                         "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
-                                         "-----END PRIVATE KEY-----\n";
+constexpr std::string_view ed25519_key =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+    "-----END PRIVATE KEY-----\n";
 
 // What stands before the ciphertext in a key encrypted with scrypt (RFC 7914 7.1).
 constexpr unsigned char scrypt_key[] = {
@@ -57,7 +58,6 @@ engine::configuration server_configuration() {
     return c;
 }
 
-
 } // namespace
 
 TEST_CASE("mbedtls: keys load in each form") {
@@ -75,8 +75,10 @@ TEST_CASE("mbedtls: encrypted keys open with their password and no other") {
     struct {
         const char* certificate;
         const char* key;
-    } const keys[] = {{"good.pem", "good.pkcs8.enc.pem"}, {"good.pem", "good.pkcs8.enc.der"},
-                      {"good.pem", "good.sec1.enc.pem"},  {"rsa.pem", "rsa.pkcs8.enc.pem"},
+    } const keys[] = {{"good.pem", "good.pkcs8.enc.pem"},
+                      {"good.pem", "good.pkcs8.enc.der"},
+                      {"good.pem", "good.sec1.enc.pem"},
+                      {"rsa.pem", "rsa.pkcs8.enc.pem"},
                       {"rsa.pem", "rsa.pkcs1.enc.pem"}};
     for (const auto& [certificate, key] : keys) {
         INFO(key);
@@ -111,7 +113,8 @@ TEST_CASE("mbedtls: keys that the engine lacks are named") {
     const auto bytes = std::as_bytes(std::span{scrypt_key});
     const std::string scrypt_pem = tlsxx::to_pem("ENCRYPTED PRIVATE KEY", bytes);
     const std::string scrypt_der{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    for (const std::string_view key : {std::string_view{scrypt_pem}, std::string_view{scrypt_der}}) {
+    for (const std::string_view key :
+         {std::string_view{scrypt_pem}, std::string_view{scrypt_der}}) {
         c.load_cert_chain({.certfile = certificate, .keydata = key, .password = "password"}, ec);
         CHECK(ec == errc::not_supported);
         CHECK(c.last_error().detail().find("scrypt") != std::string_view::npos);

@@ -35,8 +35,8 @@ std::optional<alert_description> read(std::string_view bytes, std::size_t chunk)
 } // namespace
 
 TEST_CASE("mbedtls: an alert is found behind other records, however they are cut") {
-    const std::string before = record(22, 300) + record(20, 1) + record(22, 0) + record(22, 2) +
-                               record(23, 70) + warning;
+    const std::string before =
+        record(22, 300) + record(20, 1) + record(22, 0) + record(22, 2) + record(23, 70) + warning;
     for (const std::size_t chunk : {1U, 2U, 3U, 5U, 6U, 7U, 64U, 100000U}) {
         INFO(chunk);
         CHECK_FALSE(read(before, chunk));

@@ -201,9 +201,9 @@ TEST_CASE("mbedtls: the store's own intermediate completes a path that the peer 
         if (with_intermediate)
             trust(l.client, "intermediate.pem");
         l.handshake();
-        CHECK(l.c->verification().code() ==
-              (with_intermediate ? verify_code::ok
-                                 : verify_code::unable_to_get_issuer_cert_locally));
+        CHECK(
+            l.c->verification().code() ==
+            (with_intermediate ? verify_code::ok : verify_code::unable_to_get_issuer_cert_locally));
         CHECK(static_cast<bool>(l.client_error) == !with_intermediate);
     }
 }

@@ -98,9 +98,8 @@ public:
     }
 
     bool contains(byte_span der) const noexcept {
-        return std::any_of(anchors_.begin(), anchors_.end(), [der](const auto& a) {
-            return x509::equal(*a->der, der);
-        });
+        return std::any_of(anchors_.begin(), anchors_.end(),
+                           [der](const auto& a) { return x509::equal(*a->der, der); });
     }
 
 private:
@@ -112,9 +111,8 @@ private:
 // A store with the certificates of `old` and of `batch`, which it empties. Those of `old` are
 // parsed again over the same bytes, for `old` may be in use and its list must not change. Null if
 // one of them fails to parse, which only a lack of memory can cause.
-inline std::shared_ptr<const anchor_store> extended(const anchor_store& old,
-                                                    std::vector<std::unique_ptr<anchor>>& batch,
-                                                    error_info& error) {
+inline std::shared_ptr<const anchor_store>
+extended(const anchor_store& old, std::vector<std::unique_ptr<anchor>>& batch, error_info& error) {
     std::vector<std::unique_ptr<anchor>> anchors;
     anchors.reserve(old.size() + batch.size());
     for (const auto& known : old.anchors()) {
@@ -137,9 +135,8 @@ class anchor_batch {
 public:
     /// add parses one certificate. One that is there already is taken as it is.
     bool add(std::span<const std::byte> der, error_info& error) {
-        const bool known = std::any_of(anchors_.begin(), anchors_.end(), [der](const auto& a) {
-            return x509::equal(*a->der, der);
-        });
+        const bool known = std::any_of(anchors_.begin(), anchors_.end(),
+                                       [der](const auto& a) { return x509::equal(*a->der, der); });
         if (known)
             return true;
         auto made = detail::parse_anchor(

@@ -103,8 +103,7 @@ constexpr ::mbedtls_ssl_protocol_version to_engine(tls_version version) noexcept
 
 // Fills in one of the two engine configurations; 0 or the engine's code.
 inline int set_up(owned_config& config, int endpoint, configuration_body& body) noexcept {
-    int result = ::mbedtls_ssl_config_defaults(config.get(), endpoint,
-                                               MBEDTLS_SSL_TRANSPORT_STREAM,
+    int result = ::mbedtls_ssl_config_defaults(config.get(), endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
                                                MBEDTLS_SSL_PRESET_DEFAULT);
     if (result != 0)
         return result;

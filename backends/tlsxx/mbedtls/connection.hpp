@@ -102,6 +102,8 @@ inline int verify_callback(void* p, ::mbedtls_x509_crt* certificate, int depth,
     if (depth != 0)
         return 0;
     x509::findings found;
+    if (certificate->raw.len == 0) // all that the peer sent has unknown signature algorithms
+        found.add(verify_code::engine_limit_certificate_unsupported, 0);
     body.verify.judge(*certificate, body.built, found);
     body.accepted = found.empty();
     if (body.accepted)
@@ -128,8 +130,8 @@ private:
     connection_body& body_;
 };
 
-// True if the engine gave up on a message that does not fit its buffer where the peer's certificates
-// are due.
+// True if the engine gave up on a message that does not fit its buffer where the peer's
+// certificates are due.
 inline bool is_certificate_too_long(const connection_body& body) noexcept {
     return body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && !body.established && body.has_sent &&
            body.mode != tlsxx::verify_mode::none && body.built.length == 0;
@@ -200,15 +202,14 @@ inline step stop(connection_body& body, const bound_transport& bound, int code) 
 
 // True for codes after which the same call is made again.
 constexpr bool goes_on(int code) noexcept {
-    return code == MBEDTLS_ERR_SSL_WANT_READ ||
-           code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+    return code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
 }
 
 // What the engine lets pass in a client and we do not: no certificate where one is required, a bad
 // one, and what it finds wrong after our callback. 0 if there is nothing.
 // Under TLS 1.2 it is asked after each step of the handshake, that is before the server sends
-// anything more. Under TLS 1.3 it is asked at the end: only then have both sides changed to the keys
-// that the client can read an alert with. No data has been read or written by then.
+// anything more. Under TLS 1.3 it is asked at the end: only then have both sides changed to the
+// keys that the client can read an alert with. No data has been read or written by then.
 inline int check_client(connection_body& body) noexcept {
     if (body.as == role::client || body.mode == tlsxx::verify_mode::none)
         return 0;

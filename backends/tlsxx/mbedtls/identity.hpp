@@ -68,7 +68,8 @@ inline bool parse_chain(identity& made, const std::vector<byte_view>& chain, err
         const int result = ::mbedtls_x509_crt_parse_der_with_ext_cb(
             made.chain.get(), as_uchar(der), der.size(), 1, take_any_extension, nullptr);
         if (result != 0)
-            return fail(error, lacks_algorithm(result) ? errc::not_supported : errc::bad_certificate,
+            return fail(error,
+                        lacks_algorithm(result) ? errc::not_supported : errc::bad_certificate,
                         result, "Mbed TLS can't read this certificate");
         message += der.size() + 5;
     }
@@ -86,7 +87,8 @@ inline bool parse_chain(identity& made, const std::vector<byte_view>& chain, err
     };
     if (message > MBEDTLS_SSL_OUT_CONTENT_LEN)
         return refuse("Mbed TLS can't send a certificate chain this long");
-    if (::mbedtls_x509_crt_check_key_usage(made.chain.get(), MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0)
+    if (::mbedtls_x509_crt_check_key_usage(made.chain.get(), MBEDTLS_X509_KU_DIGITAL_SIGNATURE) !=
+        0)
         return refuse("Mbed TLS uses no certificate whose key usage lacks digitalSignature");
     send_for_any_purpose(*made.chain.get());
     return true;
@@ -119,9 +121,8 @@ inline key_traits traits_of(const private_key_source& source) noexcept {
     if (!in.next(der::tag::integer, version) || !in.next(der::tag::sequence, content))
         return {};
     der::reader algorithm{content};
-    return {false, algorithm.next(der::tag::oid, oid) &&
-                       (x509::equal(oid, x509::oids::ed25519) ||
-                        x509::equal(oid, x509::oids::ed448))};
+    return {false, algorithm.next(der::tag::oid, oid) && (x509::equal(oid, x509::oids::ed25519) ||
+                                                          x509::equal(oid, x509::oids::ed448))};
 }
 
 inline bool explain_key(int result, const private_key_source& source, error_info& error) noexcept {
@@ -135,8 +136,7 @@ inline bool explain_key(int result, const private_key_source& source, error_info
     case MBEDTLS_ERR_PK_PASSWORD_MISMATCH:
     case MBEDTLS_ERR_PEM_PASSWORD_MISMATCH:
     case MBEDTLS_ERR_PKCS5_PASSWORD_MISMATCH:
-    case MBEDTLS_ERR_PKCS12_PASSWORD_MISMATCH:
-        return fail(error, errc::bad_password, result, {});
+    case MBEDTLS_ERR_PKCS12_PASSWORD_MISMATCH: return fail(error, errc::bad_password, result, {});
     case MBEDTLS_ERR_PKCS5_FEATURE_UNAVAILABLE:
     case MBEDTLS_ERR_PKCS12_FEATURE_UNAVAILABLE:
     case MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG:
@@ -184,8 +184,8 @@ inline shared_identity make_identity(const std::vector<byte_view>& chain,
     auto made = std::make_shared<identity>();
     if (!parse_chain(*made, chain, error) || !parse_key(*made, key, error))
         return nullptr;
-    const int pair = ::mbedtls_pk_check_pair(&made->chain->pk, made->key.get(), random_bytes,
-                                             nullptr);
+    const int pair =
+        ::mbedtls_pk_check_pair(&made->chain->pk, made->key.get(), random_bytes, nullptr);
     if (pair != 0) {
         fail(error, errc::key_mismatch, pair, {});
         return nullptr;

@@ -144,8 +144,8 @@ inline suite_list usable_suites(int security_level) noexcept {
     suite_list list;
     const auto add = [&](std::uint16_t id) {
         const cipher_info* suite = find_suite(id);
-        const bool strong = suite != nullptr &&
-                            suite->secret_bits >= x509::required_bits(security_level);
+        const bool strong =
+            suite != nullptr && suite->secret_bits >= x509::required_bits(security_level);
         if (strong && ::mbedtls_ssl_ciphersuite_from_id(id) != nullptr)
             list.add(id);
     };

@@ -113,8 +113,8 @@ struct verifier {
         if (!built.anchored() && !rules.partial_chain && store->has_intermediates())
             retry_through_store(leaf, *store, built);
         // The engine takes a certificate from the store for the peer's only if it is self-issued.
-        const bool pinned = rules.partial_chain && built.length != 0 &&
-                            store->contains(built.certificates[0]);
+        const bool pinned =
+            rules.partial_chain && built.length != 0 && store->contains(built.certificates[0]);
         x509::policy now = rules;
         now.now = std::chrono::duration_cast<std::chrono::seconds>(
                       std::chrono::system_clock::now().time_since_epoch())
@@ -131,7 +131,8 @@ constexpr std::uint32_t flags_for(verify_code code) noexcept {
     case cert_not_yet_valid: return MBEDTLS_X509_BADCERT_FUTURE;
     case hostname_mismatch:
     case ip_address_mismatch: return MBEDTLS_X509_BADCERT_CN_MISMATCH;
-    case invalid_purpose: return MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+    case invalid_purpose:
+        return MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
     case unable_to_get_issuer_cert_locally:
     case depth_zero_self_signed_cert:
     case self_signed_cert_in_chain:
@@ -148,8 +149,7 @@ inline verification_reason describe(const x509::finding& finding, const path& bu
     reason.verify_code = finding.code;
     reason.message = message(finding.code);
     const auto at = static_cast<std::size_t>(finding.depth);
-    const std::uint32_t flags =
-        flags_for(finding.code) & (at < built.length ? built.flags[at] : 0);
+    const std::uint32_t flags = flags_for(finding.code) & (at < built.length ? built.flags[at] : 0);
     if (flags != 0)
         reason.engine_message = flag_text(flags);
     if (at < built.length)
