@@ -154,7 +154,7 @@ public:
     void write(std::span<const std::byte> bytes) noexcept {
         if (wire_.write_error)
             return;
-        if (wire_.output.empty()) {
+        if (wire_.output.empty() && !corked_) {
             while (!bytes.empty()) {
                 const io_result result = write_(transport_, bytes);
                 if (!accept(result))
@@ -167,6 +167,10 @@ public:
         if (!wire_.write_error && !wire_.output.append(bytes))
             lose(make_error_code(errc::not_enough_memory));
     }
+
+    /// cork keeps what the engine writes in the output spill until it is off again, so that the
+    /// records of one flight leave in one system call: the stream flushes after the engine's call.
+    void cork(bool on) noexcept { corked_ = on; }
 
     /// flush sends the output spill. True when it is empty; otherwise output is blocked or lost.
     bool flush() noexcept {
@@ -256,6 +260,7 @@ private:
     std::size_t input_left_ = detail::input_limit;
     std::error_code error_;
     bool read_blocked_ = false;
+    bool corked_ = false;
     bool ended_ = false;
     bool flooded_ = false;
 };
