@@ -58,7 +58,16 @@ public:
     using transport_type = Transport;
 
     basic_stream(basic_stream&&) noexcept = default;
-    basic_stream& operator=(basic_stream&&) noexcept = default;
+    basic_stream& operator=(basic_stream&& other) noexcept requires
+        std::is_move_assignable_v<detail::transport_holder<Transport>> {
+        connection_ = std::move(other.connection_); // while its old configuration still lives
+        configuration_ = std::move(other.configuration_);
+        transport_ = std::move(other.transport_);
+        wire_ = std::move(other.wire_);
+        state_ = other.state_;
+        last_error_ = std::move(other.last_error_);
+        return *this;
+    }
 
     /// handshake does the handshake, or goes on with it; once done it does nothing.
     /// After errc::verification_failed verification() has the reasons.
@@ -248,6 +257,7 @@ private:
     bool finish_close(operation& op, std::error_code& ec) noexcept;
     bool flush(operation& op, std::error_code& ec) noexcept;
     bool await(operation& op, direction d, std::error_code& ec) noexcept;
+    bool is_late(operation& op, std::error_code& ec) noexcept;
     bool send_then_await_input(operation& op, std::error_code& ec) noexcept;
     void fail(operation& op, want why, std::error_code& ec) noexcept;
     void give_up(const error_info& info, std::error_code& ec) noexcept;

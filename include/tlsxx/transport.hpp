@@ -40,7 +40,8 @@ enum class direction : unsigned char { read, write };
 /// `start_operation()` gives a deadline for the operation that begins now (its type is the
 /// transport's own); `wait(direction, deadline)` returns no error when the transport is ready,
 /// errc::timed_out once the deadline has passed, ready or not, and errc::want_read or
-/// errc::want_write at once for a transport that is set not to wait.
+/// errc::want_write at once for a transport that is set not to wait. A deadline with a member
+/// `passed()` is looked at even where nothing has to wait, against peers that never stop sending.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& t, direction d) {
     { t.wait(d, t.start_operation()) } noexcept -> std::same_as<std::error_code>;

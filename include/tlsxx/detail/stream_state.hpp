@@ -82,10 +82,26 @@ public:
 
     bound_transport bound;
 
-    // Begins the deadline now, for operations that may find the transport ready for ever.
-    void start() noexcept {
-        if constexpr (waitable_transport<T>)
-            deadline_.emplace(transport_.start_operation());
+    // Called after each read of an operation that makes many: true, with `ec`, when the deadline
+    // has passed. Asked now and then only. `held` says that the next read may not need the
+    // transport: then a transport whose deadlines only `wait` can read is not asked, since it would
+    // wait.
+    bool is_late(bool held, std::error_code& ec) noexcept {
+        if (++reads_ % 256 != 0)
+            return false;
+        if constexpr (waitable_transport<T>) {
+            if (!deadline_)
+                deadline_.emplace(transport_.start_operation());
+            if constexpr (requires { deadline_->passed(); })
+                held = !deadline_->passed();
+            if (!held)
+                ec = transport_.wait(direction::read, *deadline_);
+            if (ec == errc::want_read) // set not to wait: there is no deadline
+                ec.clear();
+            return static_cast<bool>(ec);
+        } else {
+            return false;
+        }
     }
 
     // True when it is worth trying again; otherwise `ec` is time-out, would-block or a failure.
@@ -104,6 +120,7 @@ public:
 private:
     T& transport_;
     std::optional<typename deadline_of<T>::type> deadline_;
+    unsigned reads_ = 0;
 };
 
 // A transport whose time-out can be set for a while.

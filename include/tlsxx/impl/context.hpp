@@ -57,6 +57,8 @@ template <class Change>
 bool basic_context<B>::change(Change&& change, std::error_code& ec) noexcept {
     ec.clear();
     last_error_ = {};
+    if (!box_)
+        return refuse(errc::invalid_argument, "the context is empty", ec), false;
     bool done = false;
     const bool enough = detail::enough_memory_for([&] {
         if (!box_.is_shared()) {

@@ -45,6 +45,8 @@ noexcept {
             break;
         }
         done += n;
+        if (done != buffer.size() && is_late(op, ec))
+            break;
     }
     return done;
 }
@@ -72,6 +74,8 @@ void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
             report(errc::message_too_large, ec);
             break;
         }
+        if (n != 0 && is_late(op, ec))
+            break;
     }
     text.resize(used);
 }
@@ -116,11 +120,9 @@ void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
     operation op{wire_, transport_.get()};
     if (!finish_close(op, ec))
         return;
-    op.start();
     std::byte dropped[1024];
-    for (unsigned i = 1; read_record(op, dropped, ec) != 0; ++i)
-        if (i % 256 == 0 && !await(op, direction::read, ec)) // a peer that never stops sending
-            return;
+    while (read_record(op, dropped, ec) != 0 && !is_late(op, ec)) {
+    }
 }
 
 template <backend B, class T>
@@ -336,6 +338,18 @@ bool basic_stream<B, T>::await(operation& op, direction d, std::error_code& ec) 
     state_.last_code = ec;
     last_error_.reset();
     return false;
+}
+
+// For operations that read on and on: a peer that never stops sending keeps them from ever having
+// to wait, and so from noticing that their time is over.
+template <backend B, class T>
+    requires detail::held_transport<T>
+bool basic_stream<B, T>::is_late(operation& op, std::error_code& ec) noexcept {
+    if (!op.is_late(has_pending(), ec))
+        return false;
+    state_.last_code = ec;
+    last_error_.reset();
+    return true;
 }
 
 // For the engine that wants input: what it has written goes out first, as far as it can, since the
