@@ -36,7 +36,8 @@ public:
     /// has succeeded, and gives it; its transport blocks, without a time-out. `on_failure(stream)`
     /// is called with each stream whose handshake has failed or taken too long, before it is
     /// dropped: last_error(), verification() and transport() tell about it. On an error, which is
-    /// the listening socket's, the stream that is returned is empty.
+    /// the listening socket's (errc::timed_out; errc::want_read with a time-out of zero), the
+    /// stream that is returned is empty.
     template <class OnFailure>
     stream_type accept(OnFailure&& on_failure, std::error_code& ec);
     stream_type accept(std::error_code& ec) {

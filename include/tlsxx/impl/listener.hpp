@@ -96,6 +96,8 @@ bool basic_listener<B, Listener>::wait(deadline until, std::error_code& ec) {
     ec = wait_any(polled_, next);
     if (ec == errc::timed_out && !until.passed())
         ec.clear();
+    else if (ec == errc::timed_out)
+        ec = listener_.wait(until); // which tells "over" from "set not to wait"
     if (ec)
         return false;
     for (std::size_t i = 0; i != handshakes_.size(); ++i)

@@ -373,7 +373,7 @@ void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noex
         info.set_code(op.bound.error());
     else if (why == want::failed)
         B::describe_failure(connection_, info);
-    else if (wire_.write_error)
+    else if (wire_.write_error && !established()) // a read is about what was not read
         info.set_code(wire_.write_error);
     else
         info.set_code(errc::stream_truncated);
