@@ -76,6 +76,8 @@ inline int receive_bytes(void* p, unsigned char* data, std::size_t size) noexcep
         return transport_failed;
     size = std::min<std::size_t>(size, 0x7FFFFFFF);
     const std::span<std::byte> buffer{reinterpret_cast<std::byte*>(data), size};
+    if (!body.established) // the peer waits for what the handshake has kept back
+        body.bound->flush();
     const std::size_t got = body.bound->read(buffer);
     if (got == 0) {
         if (body.bound->read_blocked())
@@ -116,18 +118,37 @@ inline int verify_callback(void* p, ::mbedtls_x509_crt* certificate, int depth,
     return MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
-// Gives the engine the transport for the length of one call.
+// Gives the engine the transport for the length of one call. The engine writes each message of a
+// handshake by itself: they are kept together until it reads, or its call is over.
 class binding {
 public:
     binding(connection_body& body, bound_transport& bound) noexcept : body_{body} {
         body_.bound = &bound;
+        bound.cork(!body.established);
     }
     binding(const binding&) = delete;
     binding& operator=(const binding&) = delete;
-    ~binding() { body_.bound = nullptr; }
+    ~binding() {
+        body_.bound->cork(false);
+        body_.bound = nullptr;
+    }
 
 private:
     connection_body& body_;
+};
+
+// Keeps the records of a flight together: the engine sends each by itself.
+class flight {
+public:
+    explicit flight(bound_transport& bound) noexcept : bound_{bound} {
+        bound_.cork(true);
+    }
+    flight(const flight&) = delete;
+    flight& operator=(const flight&) = delete;
+    ~flight() { bound_.cork(false); }
+
+private:
+    bound_transport& bound_;
 };
 
 // True if the engine gave up on a message that does not fit its buffer where the peer's
