@@ -22,6 +22,11 @@ namespace detail {
 // What one handshake may write into the output spill: this side's certificates, not the peer's.
 inline constexpr std::size_t handshake_output_limit = 1 << 18;
 
+// Output that was lost on this side: the peer is there and knows nothing of it.
+inline bool is_own_loss(const std::error_code& write_error) noexcept {
+    return write_error == errc::not_enough_memory || write_error == errc::output_overflow;
+}
+
 // A transport that the stream owns, or refers to.
 template <class T>
 class transport_holder {

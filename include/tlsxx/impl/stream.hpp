@@ -217,6 +217,9 @@ bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) no
             return fail(op, s.next, ec), false;
         if (!wire_.output.empty() && !wire_.write_error && !flush(op, ec) && !wire_.write_error)
             return false;
+        // Where the loss is not the peer's doing, it still waits for us.
+        if (wire_.write_error && detail::is_own_loss(wire_.write_error))
+            return give_up(error_info{wire_.write_error}, ec), false;
         if (s.next == want::nothing) {
             // A peer that has sent all it wanted may be gone before our last message: what it sent
             // can be read, and the next write reports the loss.
