@@ -49,8 +49,28 @@ inline bool fail_with_errno(error_info& error, int number, std::string_view what
     return false;
 }
 
-// Reads a whole file, in memory that is reserved at once, so that no copy of a key is left behind.
+// The system would take what is before the NUL for the whole path.
+inline bool is_path(std::string_view name, error_info& error) noexcept {
+    if (name.find('\0') == std::string_view::npos)
+        return true;
+    error = error_info{errc::invalid_argument, "a path contains a NUL character"};
+    return false;
+}
+
+// Makes room for more behind the first `used` bytes, and leaves no copy of them behind.
+inline void grow_secretly(std::string& content, std::size_t used) {
+    std::string larger;
+    larger.reserve(used * 2 + 4096);
+    larger.assign(content, 0, used);
+    wipe(content.data(), content.size());
+    content.swap(larger);
+}
+
+// Reads a whole file. No copy of what may be a key is left behind: the memory is reserved at once,
+// or, for what has no size, such as a pipe, wiped when it is outgrown.
 inline bool read_file(std::string_view name, std::string& content, error_info& error) {
+    if (!is_path(name, error))
+        return false;
     const std::string path{name};
     struct closer {
         void operator()(std::FILE* f) const noexcept { std::fclose(f); }
@@ -72,8 +92,9 @@ inline bool read_file(std::string_view name, std::string& content, error_info& e
             error << "'" << path << "' is larger than 64 MiB";
             return false;
         }
-        const std::size_t step = content.capacity() > used + 1 ? content.capacity() - used : 4096;
-        content.resize(used + (step < largest_file - used ? step : largest_file - used));
+        if (content.capacity() == used)
+            grow_secretly(content, used);
+        content.resize(content.capacity() < largest_file ? content.capacity() : largest_file);
         errno = 0;
         const std::size_t n =
             std::fread(content.data() + used, 1, content.size() - used, file.get());

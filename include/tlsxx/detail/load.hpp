@@ -64,9 +64,11 @@ bool for_each_certificate(std::string_view text, Sink&& sink, error_info& error)
     std::size_t count = 0;
     if (is_pem(text)) {
         pem_scanner scanner{text};
-        while (const auto block = scanner.next()) {
-            if (!is_certificate_label(block->label))
+        while (auto block = scanner.next()) {
+            if (!is_certificate_label(block->label)) {
+                wipe(block->data.data(), block->data.size()); // perhaps the key
                 continue;
+            }
             ++count;
             if (!sink(byte_view{block->data}, error)) {
                 fixed_string<64> place{"block "};
@@ -113,6 +115,8 @@ inline fixed_string<256> place_of(std::string_view what, std::string_view file =
 // vary.
 inline bool list_directory(std::string_view directory, std::vector<std::string>& files,
                            error_info& error) {
+    if (!is_path(directory, error))
+        return false;
     const std::string path{directory};
     const bool listed = for_each_file(
         path,
