@@ -31,8 +31,9 @@ lane_options() {
     case $lane_name in
     gcc | clang) set -- "$@" -Doptimization=1 -Ddebug=false "-Dcpp_args=$warnings" ;;
     gcc-sanitize | clang-sanitize)
-        # b_lundef: Clang links the sanitizers' run time into programs only
-        set -- "$@" -Doptimization=1 -Ddebug=false -Db_sanitize=address,undefined -Db_lundef=false \
+        # b_lundef: Clang links the sanitizers' run time into programs only. Not optimised, which
+        # halves the time to compile, hides nothing from the sanitizers, and is fast enough.
+        set -- "$@" -Doptimization=0 -Ddebug=false -Db_sanitize=address,undefined -Db_lundef=false \
             "-Dcpp_args=$warnings -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all" \
             -Dcpp_link_args=-fno-sanitize-recover=all
         ;;
