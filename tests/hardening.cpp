@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <support/pump.hpp>
 
@@ -90,4 +92,20 @@ ENGINE_CASE("hardening: a NUL in a path is not its end", "") {
     context->load_cert_chain({.certfile = certfile}, ec);
     CHECK(ec == errc::invalid_argument);
     CHECK(context->trust_anchor_count() == 0);
+}
+
+PAIR_CASE("hardening: a server name with a NUL in it is refused", "") {
+    connection_plan plan;
+    plan.host = "good.localhost";
+    connection c{with, std::move(plan)};
+    c.client->handshake(c.client_ec);
+    auto& hello = c.server->pipe().incoming();
+    const std::string text{text_of(std::vector<std::byte>(hello.begin(), hello.end()))};
+    const std::size_t at = text.find("good.localhost");
+    REQUIRE(at != std::string::npos);
+    hello[at + 4] = std::byte{0};
+    c.server->handshake(c.server_ec);
+    INFO(c.server->last_error().what());
+    CHECK(c.server_ec == errc::protocol_error);
+    CHECK(c.server->server_name().find('\0') == std::string::npos);
 }

@@ -35,8 +35,13 @@ inline int note_server_name(::mbedtls_ssl_context* ssl) noexcept {
     auto* note = static_cast<server_name_note*>(::mbedtls_ssl_get_user_data_p(ssl));
     std::size_t size = 0;
     const unsigned char* name = ::mbedtls_ssl_get_hs_sni(ssl, &size);
-    if (note != nullptr && name != nullptr)
-        note->set({reinterpret_cast<const char*>(name), size});
+    if (note == nullptr || name == nullptr)
+        return 0;
+    const std::string_view text{reinterpret_cast<const char*>(name), size};
+    // Not a name, or only a part of what the program would take for one.
+    if (size > MBEDTLS_SSL_MAX_HOST_NAME_LEN || text.find('\0') != std::string_view::npos)
+        return MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER;
+    note->set(text);
     return 0;
 }
 
