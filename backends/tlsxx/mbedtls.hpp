@@ -182,7 +182,6 @@ inline connection backend::connect(const configuration& c, const settings& s,
 inline step backend::handshake(connection& c, bound_transport& bound) noexcept {
     detail::connection_body& body = *c.body_;
     const detail::binding bind{body, bound};
-    const detail::flight together{bound};
     ::mbedtls_ssl_context* ssl = body.ssl.get();
     while (::mbedtls_ssl_is_handshake_over(ssl) == 0) {
         int code = ::mbedtls_ssl_handshake_step(ssl);

@@ -137,20 +137,6 @@ private:
     connection_body& body_;
 };
 
-// Keeps the records of a flight together: the engine sends each by itself.
-class flight {
-public:
-    explicit flight(bound_transport& bound) noexcept : bound_{bound} {
-        bound_.cork(true);
-    }
-    flight(const flight&) = delete;
-    flight& operator=(const flight&) = delete;
-    ~flight() { bound_.cork(false); }
-
-private:
-    bound_transport& bound_;
-};
-
 // True if the engine gave up on a message that does not fit its buffer where the peer's
 // certificates are due.
 inline bool is_certificate_too_long(const connection_body& body) noexcept {

@@ -3,6 +3,8 @@
 
 // What an error code of Mbed TLS means to a user of the library: its errc and its names.
 
+#include <string_view>
+
 #include <tlsxx/errc.hpp>
 #include <tlsxx/error_info.hpp>
 #include <tlsxx/mbedtls/engine.hpp>
@@ -70,6 +72,13 @@ constexpr bool lacks_algorithm(int code) noexcept {
     }
 }
 
+// True for what the engine says of a key share, point or signature of the peer's that is none.
+constexpr bool refuses_value(int code) noexcept {
+    const std::string_view library = names_of(code).main.library;
+    return library == "ASN1" || library == "DHM" || library == "ECP" || library == "RSA" ||
+           code == PSA_ERROR_INVALID_ARGUMENT;
+}
+
 // The errc of a fatal code from a connection; `established` is true after the handshake.
 constexpr errc classify(int code, bool established) noexcept {
     if (out_of_memory(code))
@@ -107,9 +116,11 @@ constexpr errc classify(int code, bool established) noexcept {
     case PSA_ERROR_INVALID_SIGNATURE: return errc::protocol_error;
     default: break;
     }
-    if (!established && refuses_certificate(code))
+    if (established)
+        return errc::engine_failure;
+    if (refuses_certificate(code))
         return errc::verification_failed;
-    return errc::engine_failure;
+    return refuses_value(code) ? errc::protocol_error : errc::engine_failure;
 }
 
 // Puts a code's names into an error; a low-level name goes into the detail.
