@@ -34,12 +34,15 @@ struct backend {
 
     static constexpr std::string_view name = "Mbed TLS";
     static constexpr capability_set capabilities{.alert_details = false};
+    /// engine_version is the version of the library that the program runs with: "3.6.7".
+    /// Engines: Mbed TLS mbedtls_version_get_number.
     static std::string engine_version() { return mbedtls::engine_version(); }
 
     static constexpr bool has_version(tls_version version) noexcept {
         return detail::is_supported(version);
     }
 
+    /// Engines: Mbed TLS mbedtls_ssl_config_defaults.
     static configuration configure(const settings& s, error_info& error) {
         return make({s, std::make_shared<const detail::anchor_store>(), {}}, error);
     }
@@ -52,6 +55,8 @@ struct backend {
         return replace(c, share(c, s, error));
     }
 
+    /// Engines: Mbed TLS mbedtls_pk_parse_key, mbedtls_ssl_conf_own_cert. A second identity of the
+    /// same type of key takes the place of the first.
     static bool add_identity(configuration& c, const std::vector<byte_view>& chain,
                              const private_key_source& key, error_info& error) {
         auto added = detail::make_identity(chain, key, error);
@@ -68,9 +73,11 @@ struct backend {
         return !c.body_->made_from.identities.empty();
     }
 
+    /// Engines: Mbed TLS mbedtls_x509_crt_parse_der_with_ext_cb.
     static bool add_anchor(anchor_batch& batch, byte_view der, error_info& error) {
         return batch.add(der, error);
     }
+    /// Engines: Mbed TLS mbedtls_ssl_conf_ca_chain.
     static bool commit_anchors(configuration& c, anchor_batch& batch, error_info& error) {
         detail::ingredients parts = c.body_->made_from;
         parts.anchors = detail::extended(*parts.anchors, batch.anchors_, error);
@@ -80,16 +87,21 @@ struct backend {
         return c.body_->made_from.anchors->size();
     }
 
+    /// Engines: Mbed TLS mbedtls_ssl_setup.
     static connection connect(const configuration& c, const settings& s,
                               const connection_options& options, error_info& error);
-    /// The over-read spill does it: the engine asks for a header and then for the rest.
+    /// reads_ahead: the over-read spill does it; the engine asks for a header and then for the
+    /// rest.
     static constexpr bool reads_ahead(const connection_options&) noexcept { return true; }
 
+    /// Engines: Mbed TLS mbedtls_ssl_handshake_step, mbedtls_ssl_read, mbedtls_ssl_write,
+    /// mbedtls_ssl_close_notify.
     static step handshake(connection& c, bound_transport& bound) noexcept;
     static step read(connection& c, bound_transport& bound, std::span<std::byte> buffer) noexcept;
     static step write(connection& c, bound_transport& bound, byte_view data) noexcept;
     static step close_notify(connection& c, bound_transport& bound) noexcept;
 
+    /// Engines: Mbed TLS mbedtls_ssl_get_bytes_avail, mbedtls_ssl_check_pending.
     static std::size_t pending(const connection& c) noexcept {
         return ::mbedtls_ssl_get_bytes_avail(c.body_->ssl.get());
     }
@@ -102,6 +114,8 @@ struct backend {
         return c.body_->verdict ? nullptr : &c.body_->verdict;
     }
 
+    /// Engines: Mbed TLS mbedtls_ssl_get_version_number, mbedtls_ssl_get_ciphersuite_id_from_ssl,
+    /// mbedtls_ssl_get_peer_cert, mbedtls_ssl_get_hs_sni.
     static tls_version version(const connection& c) noexcept {
         return static_cast<tls_version>(::mbedtls_ssl_get_version_number(c.body_->ssl.get()));
     }
@@ -139,43 +153,17 @@ private:
 
 inline connection backend::connect(const configuration& c, const settings& s,
                                    const connection_options& options, error_info& error) {
-    const bool client = options.role == role::client;
     connection made;
     if (detail::lowest(s) > detail::highest(s)) {
         error = error_info{errc::invalid_version_range};
         return made;
     }
     auto body = std::make_unique<detail::connection_body>();
-    body->as = options.role;
-    body->mode = verify_mode_in(s, options.role);
-    if (options.name != nullptr)
-        body->name = *options.name;
-    body->verify.store = c.body_->made_from.anchors.get();
-    x509::policy& rules = body->verify.rules;
-    rules.purpose = client ? purpose::server_auth : purpose::client_auth;
-    rules.partial_chain = has_flag(s.verify_flags, verify_flags::x509_partial_chain);
-    rules.security_level = s.security_level;
-    rules.name = body->name ? &*body->name : nullptr;
-    rules.check_common_name = s.hostname_checks_common_name;
-    rules.refuse_name_constraints = true;
-    rules.max_intermediates = s.verify_depth;
-
-    ::mbedtls_ssl_context* ssl = body->ssl.get();
-    int result = ::mbedtls_ssl_setup(ssl, client ? c.body_->client.get() : c.body_->server.get());
-    if (result == 0 && client) {
-        // Always called, or the engine refuses to verify. No name: no SNI.
-        const std::string sni{options.sni};
-        result = ::mbedtls_ssl_set_hostname(ssl, sni.empty() ? nullptr : sni.c_str());
-        body->server_name.set(sni);
-    }
-    if (result != 0) {
+    detail::set_rules(*body, *c.body_, s, options);
+    if (const int result = detail::set_up(*body, *c.body_, options); result != 0)
         detail::fail(error, errc::engine_failure, result, "mbedtls_ssl_setup");
-        return made;
-    }
-    ::mbedtls_ssl_set_verify(ssl, detail::verify_callback, body.get());
-    ::mbedtls_ssl_set_user_data_p(ssl, &body->server_name);
-    ::mbedtls_ssl_set_bio(ssl, body.get(), detail::send_bytes, detail::receive_bytes, nullptr);
-    made.body_ = std::move(body);
+    else
+        made.body_ = std::move(body);
     return made;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include <tlsxx/backend.hpp>
 #include <tlsxx/detail/fixed_string.hpp>
@@ -244,6 +245,42 @@ inline bool may_go_on(const connection_body& body) noexcept {
         return true;
     return body.as == role::server && body.mode == tlsxx::verify_mode::optional &&
            ::mbedtls_ssl_get_peer_cert(body.ssl.get()) == nullptr;
+}
+
+// What the connection judges its peer by.
+inline void set_rules(connection_body& body, const configuration_body& c, const settings& s,
+                      const connection_options& options) noexcept {
+    body.as = options.role;
+    body.mode = verify_mode_in(s, options.role);
+    if (options.name != nullptr)
+        body.name = *options.name;
+    body.verify.store = c.made_from.anchors.get();
+    x509::policy& rules = body.verify.rules;
+    rules.purpose = options.role == role::client ? purpose::server_auth : purpose::client_auth;
+    rules.partial_chain = has_flag(s.verify_flags, verify_flags::x509_partial_chain);
+    rules.security_level = s.security_level;
+    rules.name = body.name ? &*body.name : nullptr;
+    rules.check_common_name = s.hostname_checks_common_name;
+    rules.refuse_name_constraints = true;
+    rules.max_intermediates = s.verify_depth;
+}
+
+// Makes the engine's side ready; 0 or the engine's code.
+inline int set_up(connection_body& body, const configuration_body& c,
+                  const connection_options& options) {
+    const bool client = body.as == role::client;
+    ::mbedtls_ssl_context* ssl = body.ssl.get();
+    int result = ::mbedtls_ssl_setup(ssl, client ? c.client.get() : c.server.get());
+    if (result == 0 && client) {
+        // Always called, or the engine refuses to verify. No name: no SNI.
+        const std::string sni{options.sni};
+        result = ::mbedtls_ssl_set_hostname(ssl, sni.empty() ? nullptr : sni.c_str());
+        body.server_name.set(sni);
+    }
+    ::mbedtls_ssl_set_verify(ssl, verify_callback, &body);
+    ::mbedtls_ssl_set_user_data_p(ssl, &body.server_name);
+    ::mbedtls_ssl_set_bio(ssl, &body, send_bytes, receive_bytes, nullptr);
+    return result;
 }
 
 } // namespace detail
