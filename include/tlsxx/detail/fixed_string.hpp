@@ -21,6 +21,10 @@ public:
     constexpr bool empty() const noexcept { return size_ == 0; }
     constexpr void clear() noexcept { size_ = 0; }
 
+    friend constexpr bool operator==(const fixed_string& a, const fixed_string& b) noexcept {
+        return a.view() == b.view();
+    }
+
     // Appends as much of `text` as fits; the end shows "..." where something was cut.
     constexpr fixed_string& operator+=(std::string_view text) noexcept {
         const std::size_t room = Capacity - size_;

@@ -113,7 +113,12 @@ void basic_context<B>::load_cert_chain(const cert_chain& source, std::error_code
                 material.key_is_pem, secret.text};
             if (B::add_identity(c, material.chain_views(), key, e))
                 return true;
-            e.in(e.code() == errc::bad_certificate ? material.chain_place : material.key_place);
+            // What an engine lacks may be for the certificate or for the key.
+            if (e.code() == errc::not_supported && material.key_place != material.chain_place)
+                e.in(material.key_place);
+            e.in(e.code() == errc::bad_certificate || e.code() == errc::not_supported
+                     ? material.chain_place
+                     : material.key_place);
             return false;
         },
         ec);
