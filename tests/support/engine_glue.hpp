@@ -71,7 +71,9 @@ public:
     std::string server_name() const override { return stream_->server_name(); }
     const tlsxx::verification& verification() const override { return stream_->verification(); }
     tlsxx::error_info last_error() const override { return stream_->last_error(); }
-    bool has_native_handle() const override { return stream_->native_handle() != nullptr; }
+    void* native_handle() const override {
+        return const_cast<void*>(static_cast<const void*>(stream_->native_handle()));
+    }
 
     void handshake() override { stream_->handshake(); }
     std::string read_all() override { return stream_->read_all(); }

@@ -71,7 +71,7 @@ public:
     virtual std::string server_name() const = 0;
     virtual const tlsxx::verification& verification() const = 0;
     virtual tlsxx::error_info last_error() const = 0;
-    virtual bool has_native_handle() const = 0;
+    virtual void* native_handle() const = 0; // the engine's own connection object
 
     // The throwing forms.
     virtual void handshake() = 0;
