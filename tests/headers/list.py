@@ -3,7 +3,8 @@
 """Lists every header of the library, a line "KIND NAME" for each.
 
     list.py           prints the list
-    list.py FOLDER    prints sources that it writes to FOLDER instead, a line "GROUP KIND PATH":
+    list.py FOLDER    prints sources that it writes to FOLDER instead, a line "GROUP KIND PATH",
+                      with tabs between:
                       "alone", one for each header, which includes it twice; "all", one for each
                       KIND, which includes all of its headers
 
@@ -44,9 +45,9 @@ def main():
         include = f"#include <{name}>"
         includes.setdefault(kind, []).append(include)
         path = write(folder, f"alone_{name.replace('/', '__')}.cpp", [include, include])
-        print("alone", kind, path)
+        print("alone", kind, path, sep="\t")
     for kind, lines in includes.items():
-        print("all", kind, write(folder, f"all_{kind}.cpp", lines))
+        print("all", kind, write(folder, f"all_{kind}.cpp", lines), sep="\t")
 
 
 if __name__ == "__main__":
