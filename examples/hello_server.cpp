@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
                 std::cerr << failed.last_error().what() << '\n';
             });
             std::error_code ec; // a peer that goes away ends its own connection, not the server
+            stream.transport().set_timeout(std::chrono::seconds{30}, ec); // and none may stay mute
             const auto peer = stream.transport().remote_endpoint(ec);
             stream.write_all("hello, " + peer.address + "\n", ec);
             stream.shutdown(std::chrono::seconds{5}, ec);

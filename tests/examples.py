@@ -49,6 +49,7 @@ try:
     expect("why, untrusted", run("why", "localhost", port, pki / "other-root.pem"), 1, "(20; ", "intermediate")
     expect("why, another name", run("why", "127.0.0.1", port, pki / "root.pem"), 0, "CN=good")
     expect("event_loop", run("event_loop", "localhost", port, pki / "root.pem"), 0, "TLSv1.3 TLS_")
+    expect("own_transport", run("own_transport", "localhost", port, pki / "root.pem"), 0, "hello, ", "bytes received")
     expect("any_engine, no such file", run("any_engine", "localhost", port, pki / "none.pem"), 1, "none.pem")
     expect("any_engine", run("any_engine", "localhost", port, pki / "root.pem"), 0, "bytes")
 finally:

@@ -278,6 +278,9 @@ using context = basic_context<backend>;
 /// stream is one connection over a `Transport`, or over one that it refers to (`Transport&`).
 template <class Transport>
 using stream = basic_stream<backend, Transport>;
+/// listener is a TLS server over a `Listener` such as socket_listener: see listener.hpp.
+template <class Listener>
+using listener = basic_listener<backend, Listener>;
 /// certificate is the same on every engine.
 using certificate = tlsxx::certificate;
 
@@ -291,6 +294,9 @@ inline context create_default_context(purpose whose, const trust& anchors, std::
 inline context create_default_context(purpose whose = purpose::server_auth,
                                       const trust& anchors = {}) {
     return tlsxx::create_default_context<backend>(whose, anchors);
+}
+inline context create_default_context(const trust& anchors) {
+    return tlsxx::create_default_context<backend>(anchors);
 }
 #endif
 

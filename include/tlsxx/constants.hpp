@@ -3,6 +3,10 @@
 
 // The constants of the ssl module, with values of their own: no engine's number leaks through here.
 
+#if __cplusplus < 202002L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 202002L)
+#error "tlsxx needs C++20: -std=c++20, or /std:c++20"
+#endif
+
 #include <cstdint>
 #include <string_view>
 #include <type_traits>

@@ -21,7 +21,7 @@ namespace tlsxx {
 inline namespace v0 {
 
 template <backend Backend, class Listener>
-class basic_listener;
+class basic_listener; // in listener.hpp, which socket.hpp brings
 
 /// basic_context holds what connections are made from: versions, certificates, keys, anchors, and
 /// how peers are verified. Setters check and parse at once and change nothing when they fail.
@@ -54,6 +54,9 @@ public:
     }
     void load_cert_chain(std::string_view certfile, std::string_view keyfile, std::error_code& ec) {
         load_cert_chain({.certfile = certfile, .keyfile = keyfile}, ec);
+    }
+    void load_cert_chain(std::string_view certfile, std::error_code& ec) {
+        load_cert_chain({.certfile = certfile}, ec);
     }
 
     /// load_verify_locations adds trust anchors, all or none.
@@ -117,17 +120,18 @@ public:
     /// is given as std::ref, and does the handshake unless `options` says deferred. On an error the
     /// stream is still returned: it holds the transport, last_error() and verification(). Before a
     /// byte is sent it refuses a client without a name to check or without anything to trust, and a
-    /// server without a certificate.
+    /// server without a certificate. Under TLS 1.3 a client's handshake is done before the server has
+    /// looked at the client's certificate: a refusal comes out of the first read.
     /// Engines: OpenSSL SSL_new; Mbed TLS mbedtls_ssl_setup.
     template <class Transport>
-        requires detail::held_transport<std::unwrap_ref_decay_t<Transport>>
+        requires detail::given_transport<Transport>
             basic_stream<Backend, std::unwrap_ref_decay_t<Transport>>
             wrap(Transport&& transport, const wrap_options& options, std::error_code& ec)
     const noexcept;
 
     /// wrap makes a TLS server of a listening socket: basic_listener::accept gives its streams.
     template <class Listener>
-        requires detail::listening<std::remove_cvref_t<Listener>>
+        requires detail::given_listener<Listener>
             basic_listener<Backend, std::remove_cvref_t<Listener>>
             wrap(Listener&& listener, const wrap_options& options, std::error_code& ec)
     const noexcept;
@@ -182,6 +186,9 @@ public:
     }
     template <class T>
     auto wrap(T&& below, const wrap_options& options = {}) const {
+        static_assert(detail::given_transport<T> || detail::given_listener<T>,
+                      "wrap takes over a transport (noexcept read_some and write_some that give "
+                      "io_result) or a listening socket: give it by std::move, or as std::ref");
         std::error_code ec;
         auto above = wrap(std::forward<T>(below), options, ec);
         if (ec)
@@ -240,6 +247,10 @@ basic_context<Backend> create_default_context(purpose whose = purpose::server_au
     if (ec)
         detail::raise(error);
     return context;
+}
+template <backend Backend>
+basic_context<Backend> create_default_context(const trust& anchors) {
+    return create_default_context<Backend>(purpose::server_auth, anchors);
 }
 #endif
 

@@ -4,6 +4,10 @@
 // Every error that the library itself raises, as a std::error_code and as a condition to compare
 // with. Errors of the system (ECONNRESET, ENOENT) keep the system's own codes.
 
+#if __cplusplus < 202002L && !(defined(_MSVC_LANG) && _MSVC_LANG >= 202002L)
+#error "tlsxx needs C++20: -std=c++20, or /std:c++20"
+#endif
+
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -84,7 +88,7 @@ constexpr std::string_view message(errc e) noexcept {
     case errc::post_handshake_message:
         return "the engine can't take this message after the handshake";
     case errc::engine_failure: return "the engine failed";
-    case errc::not_supported: return "not supported by this engine";
+    case errc::not_supported: return "not supported";
     case errc::invalid_argument: return "invalid argument";
     case errc::invalid_version_range: return "the minimum version is above the maximum version";
     case errc::check_hostname_needs_verification:

@@ -74,8 +74,10 @@ public:
     /// in puts the place before the detail: "ca.pem: certificate 2: ...".
     error_info& in(std::string_view place) noexcept {
         detail::fixed_string<512> text{place};
-        text += ": ";
-        text += detail_;
+        if (!detail_.empty()) {
+            text += ": ";
+            text += detail_;
+        }
         detail_ = text;
         return *this;
     }

@@ -45,6 +45,7 @@ struct unwrapped {
 /// throws ssl_error. Over a waitable_transport an operation waits, within the transport's time-out,
 /// which bounds the operation as a whole; over others, and where the transport is set not to wait,
 /// it gives errc::want_read or errc::want_write, and is called again when the transport is ready.
+/// Whoever waits for input waits for output too while wants_write() is true, and then calls flush().
 /// Fatal errors stay: every later operation gives the same one.
 ///
 /// The destructor sends nothing and frees everything: without `close_notify` or `shutdown` the peer
@@ -79,6 +80,9 @@ public:
     /// errc::stream_truncated. An empty buffer reads nothing and gives 0.
     /// Engines: OpenSSL SSL_read_ex; Mbed TLS mbedtls_ssl_read.
     std::size_t read_some(std::span<std::byte> buffer, std::error_code& ec) noexcept;
+    std::size_t read_some(std::span<char> buffer, std::error_code& ec) noexcept {
+        return read_some(std::as_writable_bytes(buffer), ec);
+    }
 
     /// read_exactly fills the buffer. If the stream ends before, errc::end_of_stream (after a
     /// close_notify) or errc::stream_truncated; the result counts the bytes that were read.
@@ -94,6 +98,9 @@ public:
     /// it; less is errc::bad_write_retry. Data that is empty writes nothing.
     /// Engines: OpenSSL SSL_write_ex; Mbed TLS mbedtls_ssl_write.
     std::size_t write_some(byte_view data, std::error_code& ec) noexcept;
+    std::size_t write_some(std::string_view text, std::error_code& ec) noexcept {
+        return write_some(std::as_bytes(std::span{text.data(), text.size()}), ec);
+    }
 
     /// write_all writes all of `data`. On an error the result counts the bytes that are done:
     /// repeat with the rest.
@@ -198,10 +205,14 @@ public:
     std::size_t read_some(std::span<std::byte> buffer) {
         return checked([&](std::error_code& ec) { return read_some(buffer, ec); });
     }
+    std::size_t read_some(std::span<char> buffer) {
+        return read_some(std::as_writable_bytes(buffer));
+    }
     std::size_t read_exactly(std::span<std::byte> buffer) {
         return checked([&](std::error_code& ec) { return read_exactly(buffer, ec); });
     }
-    /// read_all gives everything up to the peer's close_notify.
+    /// read_all gives everything up to the peer's close_notify. When it throws, what was read is
+    /// lost: the other form keeps it, for peers that end without a close_notify.
     std::string read_all(std::size_t limit = static_cast<std::size_t>(-1)) {
         std::string text;
         checked([&](std::error_code& ec) { read_all(text, ec, limit); });
@@ -209,6 +220,9 @@ public:
     }
     std::size_t write_some(byte_view data) {
         return checked([&](std::error_code& ec) { return write_some(data, ec); });
+    }
+    std::size_t write_some(std::string_view text) {
+        return write_some(std::as_bytes(std::span{text.data(), text.size()}));
     }
     void write_all(byte_view data) {
         checked([&](std::error_code& ec) { write_all(data, ec); });

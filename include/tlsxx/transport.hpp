@@ -60,6 +60,15 @@ template <class T>
 concept held_transport = transport<std::remove_reference_t<T>> &&
                          (std::is_lvalue_reference_v<T> || std::move_constructible<T>);
 
+// An argument that is handed over, or referred to as std::ref: never moved from an lvalue.
+template <class T>
+concept handed_over =
+    !std::is_lvalue_reference_v<T> || std::is_lvalue_reference_v<std::unwrap_ref_decay_t<T>>;
+template <class T>
+concept given_transport = handed_over<T> && held_transport<std::unwrap_ref_decay_t<T>>;
+template <class T>
+concept given_listener = !std::is_lvalue_reference_v<T> && listening<std::remove_cvref_t<T>>;
+
 } // namespace detail
 
 // clang-format on

@@ -135,6 +135,12 @@ bool read_directory(std::string_view directory, Sink&& sink, error_info& error) 
     std::vector<std::string> files;
     if (!list_directory(directory, files, error))
         return false;
+    if (files.empty()) {
+        error = error_info{errc::no_certificate_found,
+                           "no file named like 0123abcd.0 in it; openssl rehash makes them"};
+        error.in(place_of("capath", directory));
+        return false;
+    }
     for (const std::string& file : files) {
         std::string text;
         if (!read_file(file, text, error))
@@ -354,15 +360,21 @@ inline void check_identity_strength(const identity_material& material, int secur
     }
 }
 
+// Text that no host can have for a name is an error here, rather than a name that never matches.
 inline error_info read_host_name(std::string_view text, x509::reference_identity& name) noexcept {
     name = x509::reference_identity{text};
-    if (name)
-        return {};
-    error_info error{name.error() == x509::host_name_error::not_ascii
-                         ? errc::name_not_ascii
-                         : errc::server_hostname_invalid,
-                     message(name.error())};
-    error.in("server_hostname");
+    error_info error;
+    if (!name)
+        error = error_info{name.error() == x509::host_name_error::not_ascii
+                               ? errc::name_not_ascii
+                               : errc::server_hostname_invalid,
+                           message(name.error())};
+    else if (!name.is_ip() && name.sni().empty())
+        error = error_info{errc::server_hostname_invalid,
+                           "a character that no host name has; give the name alone, without scheme, "
+                           "port or brackets"};
+    if (error)
+        error.in(place_of("server_hostname", text));
     return error;
 }
 

@@ -10,8 +10,10 @@
 #include <type_traits>
 #include <utility>
 
+#include <tlsxx/detail/guard.hpp>
 #include <tlsxx/detail/wire.hpp>
 #include <tlsxx/errc.hpp>
+#include <tlsxx/error_info.hpp>
 #include <tlsxx/transport.hpp>
 #include <tlsxx/verification.hpp>
 
@@ -67,6 +69,16 @@ struct stream_state {
 inline const verification& no_verdict() noexcept {
     static const verification empty;
     return empty;
+}
+
+// The primary reason in a line: what is wrong with which certificate.
+inline void describe(const verification& verdict, error_info& info) noexcept {
+    info << message(verdict.code());
+    if (!verdict.reasons().empty())
+        enough_memory_for([&] {
+            const verification_reason& primary = verdict.reasons().front();
+            info << ", depth " << primary.depth << ", " << primary.certificate.subject();
+        });
 }
 
 template <class T, bool = waitable_transport<T>>

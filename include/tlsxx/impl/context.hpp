@@ -292,7 +292,7 @@ void basic_context<B>::open(Stream& stream, const wrap_options& options, error_i
 
 template <backend B>
 template <class Transport>
-    requires detail::held_transport<std::unwrap_ref_decay_t<Transport>>
+    requires detail::given_transport<Transport>
         basic_stream<B, std::unwrap_ref_decay_t<Transport>>
         basic_context<B>::wrap(Transport&& transport, const wrap_options& options,
                                std::error_code& ec)
@@ -307,12 +307,16 @@ const noexcept {
         stream.report(error, ec);
     else if (options.handshake == handshake_start::immediate)
         stream.handshake(ec);
+    if (ec == errc::want_read || ec == errc::want_write)
+        stream.report(error_info{ec} << "the transport does not wait: wrap it with .handshake = "
+                                        "tlsxx::deferred",
+                      ec);
     return stream;
 }
 
 template <backend B>
 template <class Listener>
-    requires detail::listening<std::remove_cvref_t<Listener>>
+    requires detail::given_listener<Listener>
         basic_listener<B, std::remove_cvref_t<Listener>>
         basic_context<B>::wrap(Listener&& listener, const wrap_options& options,
                                std::error_code& ec)

@@ -381,7 +381,7 @@ void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noex
     else
         info.set_code(errc::stream_truncated);
     if (info.code() == errc::verification_failed && B::verdict(connection_))
-        info << message(B::verdict(connection_)->code());
+        detail::describe(*B::verdict(connection_), info);
     op.bound.flush();
     give_up(info, ec);
 }
