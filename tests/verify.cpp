@@ -176,7 +176,8 @@ PAIR_CASE("verify: several reasons are all reported, the gravest first",
     CHECK_FALSE(d.client->verification().reasons()[0].engine_message.empty());
 }
 
-PAIR_CASE("verify: a chain that lacks the intermediate can't be built", "") {
+PAIR_CASE("verify: a chain that lacks the intermediate can't be built",
+          "[engines:intermediate-among-anchors]") {
     auto server_context = make_server(with.server, with.version, "");
     std::error_code ec;
     server_context->load_cert_chain({.certfile = pki("good.pem"), .keyfile = pki("good.key")}, ec);
