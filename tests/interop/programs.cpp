@@ -103,12 +103,12 @@ std::vector<std::string> nginx(const setting& s, std::uint16_t port, temporary_f
         << "client_body_temp_path " << folder.file("1") << "; proxy_temp_path " << folder.file("2")
         << "; fastcgi_temp_path " << folder.file("3") << "; uwsgi_temp_path " << folder.file("4")
         << "; scgi_temp_path " << folder.file("5") << ";\n"
-        << "server { listen 127.0.0.1:" << port << " ssl; ssl_certificate " << pki("good-chain.pem")
-        << "; ssl_certificate_key " << pki("good.key") << "; ssl_protocols "
-        << s.say("TLSv1.2", "TLSv1.3") << ";\n"
+        << "server { listen 127.0.0.1:" << port << " ssl; ssl_certificate \""
+        << pki("good-chain.pem") << "\"; ssl_certificate_key \"" << pki("good.key")
+        << "\"; ssl_protocols " << s.say("TLSv1.2", "TLSv1.3") << ";\n"
         << (s.client_certificate ? "ssl_verify_client on; ssl_verify_depth 2; "
-                                   "ssl_client_certificate " +
-                                       pki("root.pem") + ";\n"
+                                   "ssl_client_certificate \"" +
+                                       pki("root.pem") + "\";\n"
                                  : std::string{})
         << "location / { return 200 \"hello from $ssl_protocol\"; } } }\n";
     return {installed("nginx"), "-p", folder.file(""), "-c", folder.file("nginx.conf")};

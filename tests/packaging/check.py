@@ -10,6 +10,7 @@ another project. WORK is a folder of its own, made anew.
 """
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def switched(engine):
 
 
 def pkg_config(*words, env):
-    return run("pkg-config", *words, env=env).split()
+    return shlex.split(run("pkg-config", *words, env=env))
 
 
 def build_with_one_engine(work, engine):
