@@ -167,7 +167,8 @@ concept reports_failures = requires(const typename B::connection& c, error_info&
 };
 
 /// describes_connections: what the handshake has settled. `peer_chain` is the peer's certificates
-/// as sent, its own first; empty if it sent none. `server_name` is what the client asked for by SNI.
+/// as sent, its own first; empty if it sent none. `server_name` is what the client asked for by
+/// SNI.
 template <class B>
 concept describes_connections = requires(const typename B::connection& c) {
     { B::version(c) } noexcept -> std::same_as<tls_version>;

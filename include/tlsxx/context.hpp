@@ -120,21 +120,17 @@ public:
     /// is given as std::ref, and does the handshake unless `options` says deferred. On an error the
     /// stream is still returned: it holds the transport, last_error() and verification(). Before a
     /// byte is sent it refuses a client without a name to check or without anything to trust, and a
-    /// server without a certificate. Under TLS 1.3 a client's handshake is done before the server has
-    /// looked at the client's certificate: a refusal comes out of the first read.
+    /// server without a certificate. Under TLS 1.3 a client's handshake is done before the server
+    /// has looked at the client's certificate: a refusal comes out of the first read.
     /// Engines: OpenSSL SSL_new; Mbed TLS mbedtls_ssl_setup.
-    template <class Transport>
-        requires detail::given_transport<Transport>
-            basic_stream<Backend, std::unwrap_ref_decay_t<Transport>>
-            wrap(Transport&& transport, const wrap_options& options, std::error_code& ec)
-    const noexcept;
+    template <detail::given_transport Transport>
+    basic_stream<Backend, std::unwrap_ref_decay_t<Transport>>
+    wrap(Transport&& transport, const wrap_options& options, std::error_code& ec) const noexcept;
 
     /// wrap makes a TLS server of a listening socket: basic_listener::accept gives its streams.
-    template <class Listener>
-        requires detail::given_listener<Listener>
-            basic_listener<Backend, std::remove_cvref_t<Listener>>
-            wrap(Listener&& listener, const wrap_options& options, std::error_code& ec)
-    const noexcept;
+    template <detail::given_listener Listener>
+    basic_listener<Backend, std::remove_cvref_t<Listener>>
+    wrap(Listener&& listener, const wrap_options& options, std::error_code& ec) const noexcept;
 
     /// last_error describes the error of the last operation that changes this context.
     const error_info& last_error() const noexcept { return last_error_; }

@@ -45,14 +45,13 @@ struct unwrapped {
 /// throws ssl_error. Over a waitable_transport an operation waits, within the transport's time-out,
 /// which bounds the operation as a whole; over others, and where the transport is set not to wait,
 /// it gives errc::want_read or errc::want_write, and is called again when the transport is ready.
-/// Whoever waits for input waits for output too while wants_write() is true, and then calls flush().
-/// Fatal errors stay: every later operation gives the same one.
+/// Whoever waits for input waits for output too while wants_write() is true, and then calls
+/// flush(). Fatal errors stay: every later operation gives the same one.
 ///
 /// The destructor sends nothing and frees everything: without `close_notify` or `shutdown` the peer
 /// sees a truncated stream. A stream belongs to one thread at a time. No operation may be called
 /// from within a call of the stream's own transport. A stream may be moved between operations.
-template <backend Backend, class Transport>
-    requires detail::held_transport<Transport>
+template <backend Backend, detail::held_transport Transport>
 class basic_stream {
 public:
     using backend_type = Backend;
@@ -170,8 +169,8 @@ public:
         return chain.empty() ? std::nullopt : std::optional{std::move(chain.front())};
     }
     /// peer_chain is the peer's certificates as it sent them, its own first. Not all need be part
-    /// of the path that was verified. Engines: OpenSSL SSL_get_peer_cert_chain; Mbed TLS
-    /// mbedtls_ssl_get_peer_cert.
+    /// of the path that was verified.
+    /// Engines: OpenSSL SSL_get_peer_cert_chain; Mbed TLS mbedtls_ssl_get_peer_cert.
     std::vector<certificate> peer_chain() const {
         return established() ? Backend::peer_chain(connection_) : std::vector<certificate>{};
     }

@@ -371,8 +371,8 @@ inline error_info read_host_name(std::string_view text, x509::reference_identity
                            message(name.error())};
     else if (!name.is_ip() && name.sni().empty())
         error = error_info{errc::server_hostname_invalid,
-                           "a character that no host name has; give the name alone, without scheme, "
-                           "port or brackets"};
+                           "a character that no host name has; give the name alone, without "
+                           "scheme, port or brackets"};
     if (error)
         error.in(place_of("server_hostname", text));
     return error;

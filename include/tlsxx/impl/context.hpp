@@ -291,12 +291,10 @@ void basic_context<B>::open(Stream& stream, const wrap_options& options, error_i
 }
 
 template <backend B>
-template <class Transport>
-    requires detail::given_transport<Transport>
-        basic_stream<B, std::unwrap_ref_decay_t<Transport>>
-        basic_context<B>::wrap(Transport&& transport, const wrap_options& options,
-                               std::error_code& ec)
-const noexcept {
+template <detail::given_transport Transport>
+basic_stream<B, std::unwrap_ref_decay_t<Transport>>
+basic_context<B>::wrap(Transport&& transport, const wrap_options& options,
+                       std::error_code& ec) const noexcept {
     using held = std::unwrap_ref_decay_t<Transport>;
     ec.clear();
     basic_stream<B, held> stream{static_cast<held&&>(std::forward<Transport>(transport))};
@@ -315,12 +313,10 @@ const noexcept {
 }
 
 template <backend B>
-template <class Listener>
-    requires detail::given_listener<Listener>
-        basic_listener<B, std::remove_cvref_t<Listener>>
-        basic_context<B>::wrap(Listener&& listener, const wrap_options& options,
-                               std::error_code& ec)
-const noexcept {
+template <detail::given_listener Listener>
+basic_listener<B, std::remove_cvref_t<Listener>>
+basic_context<B>::wrap(Listener&& listener, const wrap_options& options,
+                       std::error_code& ec) const noexcept {
     ec.clear();
     basic_listener<B, std::remove_cvref_t<Listener>> server{std::forward<Listener>(listener)};
     error_info error = check_role(role::server);

@@ -9,8 +9,7 @@
 namespace tlsxx {
 inline namespace v0 {
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::handshake(std::error_code& ec) noexcept {
     if (!begin(ec) || established())
         return;
@@ -18,20 +17,18 @@ void basic_stream<B, T>::handshake(std::error_code& ec) noexcept {
     finish_handshake(op, ec);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T> std::size_t
-    basic_stream<B, T>::read_some(std::span<std::byte> buffer, std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::read_some(std::span<std::byte> buffer,
+                                          std::error_code& ec) noexcept {
     if (!begin(ec))
         return 0;
     operation op{wire_, transport_.get()};
     return read_record(op, buffer, ec);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T> std::size_t
-    basic_stream<B, T>::read_exactly(std::span<std::byte> buffer, std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::read_exactly(std::span<std::byte> buffer,
+                                             std::error_code& ec) noexcept {
     if (!begin(ec))
         return 0;
     operation op{wire_, transport_.get()};
@@ -51,8 +48,7 @@ noexcept {
     return done;
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
                                   std::size_t limit) noexcept {
     if (!begin(ec))
@@ -80,20 +76,16 @@ void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
     text.resize(used);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T> std::size_t
-    basic_stream<B, T>::write_some(byte_view data, std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::write_some(byte_view data, std::error_code& ec) noexcept {
     if (!begin_write(ec))
         return 0;
     operation op{wire_, transport_.get()};
     return write_record(op, data, ec);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T> std::size_t
-    basic_stream<B, T>::write_all(byte_view data, std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::write_all(byte_view data, std::error_code& ec) noexcept {
     if (!begin_write(ec))
         return 0;
     operation op{wire_, transport_.get()};
@@ -103,8 +95,7 @@ noexcept {
     return done;
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::close_notify(std::error_code& ec) noexcept {
     if (!begin(ec))
         return;
@@ -112,8 +103,7 @@ void basic_stream<B, T>::close_notify(std::error_code& ec) noexcept {
     finish_close(op, ec);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
     if (!begin(ec))
         return;
@@ -125,10 +115,8 @@ void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
     }
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T> std::optional<unwrapped<T>>
-    basic_stream<B, T>::unwrap(std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noexcept {
     if (!begin(ec))
         return std::nullopt;
     if (!state_.unwrappable) {
@@ -167,8 +155,7 @@ noexcept {
     return unwrapped<T>{transport_.release(), std::move(rest)};
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::flush(std::error_code& ec) noexcept {
     if (!begin(ec))
         return;
@@ -177,8 +164,7 @@ void basic_stream<B, T>::flush(std::error_code& ec) noexcept {
 }
 
 // What every operation begins with: nothing happens on an empty or a broken stream.
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::begin(std::error_code& ec) noexcept {
     ec.clear();
     if (state_.fatal) {
@@ -192,8 +178,7 @@ bool basic_stream<B, T>::begin(std::error_code& ec) noexcept {
     return true;
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::begin_write(std::error_code& ec) noexcept {
     if (!begin(ec))
         return false;
@@ -204,8 +189,7 @@ bool basic_stream<B, T>::begin_write(std::error_code& ec) noexcept {
     return !ec;
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) noexcept {
     op.bound.allow_output(detail::handshake_output_limit);
     while (!established()) {
@@ -234,10 +218,9 @@ bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) no
 }
 
 // Reads what one record holds, after the handshake and a first try to send what is unsent.
-template <backend B, class T>
-    requires detail::held_transport<T> std::size_t
-    basic_stream<B, T>::read_record(operation& op, std::span<std::byte> buffer, std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> buffer,
+                                            std::error_code& ec) noexcept {
     if (buffer.empty() || !(established() || finish_handshake(op, ec)))
         return 0;
     if (state_.unread) {
@@ -272,10 +255,9 @@ noexcept {
 
 // Writes what one call of the engine takes. The bytes are done when the transport has them; until
 // then they are sealed, and a repeated call goes on where this one stopped.
-template <backend B, class T>
-    requires detail::held_transport<T> std::size_t
-    basic_stream<B, T>::write_record(operation& op, byte_view data, std::error_code& ec)
-noexcept {
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::write_record(operation& op, byte_view data,
+                                             std::error_code& ec) noexcept {
     if (!data.empty() && data.size() < state_.sealed)
         return report(errc::bad_write_retry, ec), 0;
     if (data.empty() || !(established() || finish_handshake(op, ec)) ||
@@ -299,8 +281,7 @@ noexcept {
     return std::exchange(state_.sealed, 0);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::finish_close(operation& op, std::error_code& ec) noexcept {
     if (!established())
         return report(errc::handshake_required, ec), false;
@@ -321,8 +302,7 @@ bool basic_stream<B, T>::finish_close(operation& op, std::error_code& ec) noexce
 }
 
 // Sends the output spill, waiting where the transport can.
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::flush(operation& op, std::error_code& ec) noexcept {
     while (!op.bound.flush()) {
         if (wire_.write_error)
@@ -333,8 +313,7 @@ bool basic_stream<B, T>::flush(operation& op, std::error_code& ec) noexcept {
     return true;
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::await(operation& op, direction d, std::error_code& ec) noexcept {
     if (op.wait(d, ec))
         return true;
@@ -345,8 +324,7 @@ bool basic_stream<B, T>::await(operation& op, direction d, std::error_code& ec) 
 
 // For operations that read on and on: a peer that never stops sending keeps them from ever having
 // to wait, and so from noticing that their time is over.
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::is_late(operation& op, std::error_code& ec) noexcept {
     if (!op.is_late(has_pending(), ec))
         return false;
@@ -357,8 +335,7 @@ bool basic_stream<B, T>::is_late(operation& op, std::error_code& ec) noexcept {
 
 // For the engine that wants input: what it has written goes out first, as far as it can, since the
 // peer may wait for it.
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::send_then_await_input(operation& op, std::error_code& ec) noexcept {
     if (!wire_.output.empty())
         op.bound.flush();
@@ -366,8 +343,7 @@ bool basic_stream<B, T>::send_then_await_input(operation& op, std::error_code& e
 }
 
 // Ends the connection with the reason that lies deepest: the system's, the stream's, the engine's.
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noexcept {
     error_info info;
     if (op.bound.flooded())
@@ -386,15 +362,13 @@ void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noex
     give_up(info, ec);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::give_up(const error_info& info, std::error_code& ec) noexcept {
     state_.fatal = info.code();
     report(info, ec);
 }
 
-template <backend B, class T>
-    requires detail::held_transport<T>
+template <backend B, detail::held_transport T>
 void basic_stream<B, T>::report(const error_info& info, std::error_code& ec) noexcept {
     ec = state_.last_code = info.code();
     last_error_.reset(new (std::nothrow) error_info{info});
