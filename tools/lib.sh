@@ -33,11 +33,17 @@ lane_options() {
     gcc-sanitize | clang-sanitize)
         # b_lundef: Clang links the sanitizers' run time into programs only. Not optimised, which
         # halves the time to compile, hides nothing from the sanitizers, and is fast enough.
+        sanitize='-g1 -fno-omit-frame-pointer -fno-sanitize-recover=all'
+        # GCC 12 takes objects of Catch2's own expressions for other types; Clang checks vptr too
+        [ "$lane_name" = clang-sanitize ] || sanitize="$sanitize -fno-sanitize=vptr"
         set -- "$@" -Doptimization=0 -Ddebug=false -Db_sanitize=address,undefined -Db_lundef=false \
-            "-Dcpp_args=$warnings -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all" \
-            -Dcpp_link_args=-fno-sanitize-recover=all
+            "-Dcpp_args=$warnings $sanitize" -Dcpp_link_args=-fno-sanitize-recover=all
         ;;
-    gcc-release) set -- "$@" -Doptimization=3 -Ddebug=false -Db_ndebug=true "-Dcpp_args=$warnings" ;;
+    gcc-release)
+        # GCC 12 warns of std::string's own operator+ when it optimises (its bug 105651)
+        set -- "$@" -Doptimization=3 -Ddebug=false -Db_ndebug=true \
+            "-Dcpp_args=$warnings -Wno-restrict"
+        ;;
     demo) set -- "$@" -Doptimization=2 -Ddebug=false -Dwerror=false -Dtests=disabled ;;
     *) die "no lane is called $lane_name" ;;
     esac
