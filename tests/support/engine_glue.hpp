@@ -39,7 +39,7 @@ public:
     void close_notify(std::error_code& ec) override { stream_->close_notify(ec); }
     void shutdown(std::error_code& ec) override { stream_->shutdown(ec); }
     void shutdown(std::chrono::milliseconds timeout, std::error_code& ec) override {
-        if constexpr (std::is_same_v<T, tlsxx::socket_transport>)
+        if constexpr (tlsxx::waitable_transport<T>)
             stream_->shutdown(timeout, ec);
         else
             throw std::logic_error{"this transport has no time-out"};
@@ -50,7 +50,7 @@ public:
             return std::nullopt;
         any_unwrapped out;
         out.bytes = text_of(plain->bytes);
-        if constexpr (std::is_same_v<T, pipe_end>)
+        if constexpr (std::is_base_of_v<pipe_end, T>)
             out.pipe = std::make_unique<pipe_end>(std::move(plain->transport));
         if constexpr (std::is_same_v<T, tlsxx::socket_transport>)
             out.socket = std::make_unique<tlsxx::socket_transport>(std::move(plain->transport));
@@ -91,7 +91,7 @@ public:
 private:
     template <class Wanted>
     Wanted& transport() {
-        if constexpr (std::is_same_v<T, Wanted>)
+        if constexpr (std::is_base_of_v<Wanted, T>)
             return stream_->transport();
         else
             throw std::logic_error{"the stream is over another transport"};
@@ -180,6 +180,10 @@ public:
     context_ptr copy() const override { return std::make_unique<context_glue>(context_); }
 
     stream_ptr wrap(pipe_end pipe, const tlsxx::wrap_options& options,
+                    std::error_code& ec) const override {
+        return any(context_.wrap(std::move(pipe), options, ec));
+    }
+    stream_ptr wrap(waiting_pipe pipe, const tlsxx::wrap_options& options,
                     std::error_code& ec) const override {
         return any(context_.wrap(std::move(pipe), options, ec));
     }

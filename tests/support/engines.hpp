@@ -39,7 +39,7 @@ inline std::string_view name_of(engine e) {
 
 struct any_unwrapped {
     std::string bytes;
-    std::unique_ptr<pipe_end> pipe; // where the stream was over a pipe
+    std::unique_ptr<pipe_end> pipe; // where the stream was over a pipe, also one that waits
     std::unique_ptr<tlsxx::socket_transport> socket;
 };
 
@@ -56,7 +56,7 @@ public:
     virtual std::size_t write_all(std::string_view, std::error_code&) = 0;
     virtual void close_notify(std::error_code&) = 0;
     virtual void shutdown(std::error_code&) = 0;
-    virtual void shutdown(std::chrono::milliseconds, std::error_code&) = 0; // over a socket
+    virtual void shutdown(std::chrono::milliseconds, std::error_code&) = 0; // where it can wait
     virtual std::optional<any_unwrapped> unwrap(std::error_code&) = 0;
     virtual void flush(std::error_code&) = 0;
 
@@ -127,6 +127,7 @@ public:
     virtual std::unique_ptr<any_context> copy() const = 0;
 
     virtual stream_ptr wrap(pipe_end, const tlsxx::wrap_options&, std::error_code&) const = 0;
+    virtual stream_ptr wrap(waiting_pipe, const tlsxx::wrap_options&, std::error_code&) const = 0;
     virtual stream_ptr wrap(tlsxx::memory_transport, const tlsxx::wrap_options&,
                             std::error_code&) const = 0;
     virtual stream_ptr wrap(tlsxx::socket_transport, const tlsxx::wrap_options&,

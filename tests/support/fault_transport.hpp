@@ -4,6 +4,7 @@
 // Transports that misbehave on demand, and a way to run both sides of a connection in one thread.
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -39,6 +40,10 @@ enum class fault {
     end,   // the byte stream ends, from then on: end_of_stream to a read, EPIPE to a write
     block, // would-block, this time
     empty, // 0 bytes and no error, this time: to a read also the end
+    stall,   // would-block, from then on at every call, until `heal`
+    trickle, // one byte at a time, from then on
+    discard, // as error, and what is in flight to here is lost
+    deaf,    // writes fail as in error, reads go on
 };
 
 // The knobs of one end of a pipe. They may be turned at any time.
@@ -115,6 +120,14 @@ public:
     std::size_t reads() const noexcept { return reads_; }
     std::size_t writes() const noexcept { return writes_; }
     std::size_t calls() const noexcept { return reads_ + writes_; }
+    // The first call of this end that did not do what it should; none if there was no such call.
+    std::optional<tlsxx::direction> struck() const noexcept { return struck_; }
+    // From here on the calls do what they should.
+    void heal() noexcept {
+        knobs.at = knobs.at_read = knobs.at_write = 0;
+        knobs.most = no_limit;
+        stalled_ = broken_ = false;
+    }
     std::size_t bytes_read() const noexcept { return bytes_read_; }
     std::size_t bytes_written() const noexcept { return bytes_written_; }
 
@@ -122,13 +135,23 @@ private:
     // The answer to a call that is not to move bytes.
     std::optional<std::error_code> interfere(tlsxx::errc blocked, std::size_t nth,
                                              std::size_t at) noexcept {
-        if (broken_)
+        const bool is_read = blocked == tlsxx::errc::want_read;
+        if (stalled_)
+            return make_error_code(blocked);
+        if (broken_ && !(is_read && knobs.what == fault::deaf))
             return failure(blocked);
         if ((knobs.at != 0 && calls() == knobs.at) || (at != 0 && nth == at)) {
-            if (knobs.what == fault::block)
-                return make_error_code(blocked);
-            if (knobs.what == fault::empty)
-                return std::error_code{};
+            struck_ = is_read ? tlsxx::direction::read : tlsxx::direction::write;
+            switch (knobs.what) {
+            case fault::stall: stalled_ = true; return make_error_code(blocked);
+            case fault::block: return make_error_code(blocked);
+            case fault::empty: return std::error_code{};
+            case fault::trickle: knobs.most = 1; return std::nullopt;
+            case fault::discard: in_->bytes.clear(); break;
+            case fault::error:
+            case fault::end:
+            case fault::deaf: break;
+            }
             broken_ = true;
             return failure(blocked);
         }
@@ -138,7 +161,7 @@ private:
         return std::nullopt;
     }
     std::error_code failure(tlsxx::errc blocked) const noexcept {
-        if (knobs.what == fault::error)
+        if (knobs.what != fault::end)
             return knobs.code;
         return blocked == tlsxx::errc::want_read ? make_error_code(tlsxx::errc::end_of_stream)
                                                  : std::make_error_code(std::errc::broken_pipe);
@@ -152,10 +175,51 @@ private:
     std::size_t bytes_written_ = 0;
     bool read_blocks_ = false;
     bool write_blocks_ = false;
+    bool stalled_ = false;
     bool broken_ = false;
+    std::optional<tlsxx::direction> struck_;
 };
 
 static_assert(tlsxx::transport<pipe_end>);
+
+// A pipe's end that waits: each wait lets somebody else run, and takes a millisecond of its clock.
+class waiting_pipe : public pipe_end {
+public:
+    // What a test sees of an end that a stream owns.
+    struct clock {
+        std::function<void()> on_wait; // runs the other side
+        std::size_t waits = 0;
+        std::size_t fails_at = 0; // this wait, counted from 1, answers `code`; 0: none
+        std::error_code code = make_error_code(tlsxx::errc::cancelled);
+    };
+
+    waiting_pipe(pipe_end end, std::shared_ptr<clock> c)
+        : pipe_end{std::move(end)}, clock_{std::move(c)} {}
+
+    std::size_t start_operation() noexcept {
+        return clock_->waits + static_cast<std::size_t>(timeout_.count());
+    }
+    std::error_code wait(tlsxx::direction, std::size_t deadline) noexcept {
+        if (clock_->waits >= deadline)
+            return make_error_code(tlsxx::errc::timed_out);
+        if (++clock_->waits == clock_->fails_at)
+            return clock_->code;
+        if (clock_->on_wait)
+            clock_->on_wait();
+        return {};
+    }
+    std::chrono::milliseconds timeout() const noexcept { return timeout_; }
+    void set_timeout(std::chrono::milliseconds timeout, std::error_code& ec) noexcept {
+        ec.clear();
+        timeout_ = timeout;
+    }
+
+private:
+    std::shared_ptr<clock> clock_;
+    std::chrono::milliseconds timeout_{500};
+};
+
+static_assert(tlsxx::waitable_transport<waiting_pipe>);
 
 // Two ends that are joined to each other.
 struct pipe_pair {

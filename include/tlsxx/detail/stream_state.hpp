@@ -29,6 +29,11 @@ inline bool is_own_loss(const std::error_code& write_error) noexcept {
     return write_error == errc::not_enough_memory || write_error == errc::output_overflow;
 }
 
+// Output that was lost because the peer has closed: its reason may still be on the way here.
+inline bool is_peer_gone(const std::error_code& write_error) noexcept {
+    return write_error == std::errc::broken_pipe || write_error == std::errc::connection_reset;
+}
+
 // A transport that the stream owns, or refers to.
 template <class T>
 class transport_holder {

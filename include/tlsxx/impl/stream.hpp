@@ -209,6 +209,9 @@ bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) no
             // can be read, and the next write reports the loss.
             ec.clear();
             state_.established = true;
+        } else if (wire_.write_error && !detail::is_peer_gone(wire_.write_error)) {
+            // All that the peer has sent was read, and it waits for what was lost.
+            return give_up(error_info{wire_.write_error}, ec), false;
         } else if (!await(op, direction::read, ec)) {
             return false;
         }
