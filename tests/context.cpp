@@ -293,7 +293,7 @@ ENGINE_CASE("wrap: what can't be a host name is refused, whether it is checked o
     }
 }
 
-ENGINE_CASE("wrap: a client that verifies needs something to trust", "") {
+ENGINE_CASE("wrap: a client that verifies needs something to trust", "[engines:no-anchors]") {
     const auto context = bare(on, protocol::tls_client);
     CHECK(wrap_code(*context, {.server_hostname = "localhost"}) == errc::no_trust_anchors);
     std::error_code ec;

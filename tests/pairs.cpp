@@ -20,7 +20,7 @@ std::vector<std::vector<std::byte>> ders_of(const std::string& file) {
 
 } // namespace
 
-PAIR_CASE("handshake: both sides tell the same version and cipher", "") {
+PAIR_CASE("handshake: both sides tell the same version and cipher", "[engines:one-program]") {
     connection c{with};
     CHECK_FALSE(c.client->is_handshake_done());
     CHECK(c.client->version().empty());

@@ -117,7 +117,7 @@ PAIR_CASE("transport: a stream may be moved after every call", "[engines:moves]"
     CHECK(c.client->peer_chain().size() == 2);
 }
 
-PAIR_CASE("transport: the context may go before its streams", "") {
+PAIR_CASE("transport: the context may go before its streams", "[engines:context-gone]") {
     auto client_context = make_client(with.client, with.version);
     auto server_context = make_server(with.server, with.version);
     connection c{*client_context, *server_context};

@@ -217,8 +217,11 @@ inline step backend::write(connection& c, bound_transport& bound, byte_view data
         const int code = ::mbedtls_ssl_write(body.ssl.get(), detail::as_uchar(data), data.size());
         if (code > 0)
             return {static_cast<std::size_t>(code), want::nothing};
-        if (code != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
-            return detail::end_with(body, code);
+        // It takes in a ticket that a read has met but not finished.
+        if (code == MBEDTLS_ERR_SSL_WANT_READ && bound.read_blocked())
+            return {0, want::read};
+        if (!detail::goes_on(code))
+            return detail::stop(body, bound, code);
     }
 }
 

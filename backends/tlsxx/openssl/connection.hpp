@@ -126,7 +126,7 @@ inline step why_not(connection_body& body) noexcept {
     if (body.broken)
         return {0, want::failed};
     body.reason = take_failure(body);
-    body.failure = class_of_failure(body.reason, body.alert_sent);
+    body.failure = class_of_failure(body.reason, body.alert_sent, body.handshake_done);
     if (const auto alert = alert_in(body.reason))
         body.alert_received = alert;
     if (body.failure == errc::verification_failed && !body.verdict)

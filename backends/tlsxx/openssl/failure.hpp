@@ -67,11 +67,13 @@ constexpr std::optional<errc> class_of_reason(int reason) noexcept {
     }
 }
 
-inline errc class_of_failure(unsigned long code,
-                             const std::optional<alert_description>& sent) noexcept {
+inline errc class_of_failure(unsigned long code, const std::optional<alert_description>& sent,
+                             bool handshake_done) noexcept {
     if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
         if (alert_in(code))
             return errc::alert_received;
+        if (handshake_done && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_MESSAGE)
+            return errc::post_handshake_message;
         if (const auto known = class_of_reason(ERR_GET_REASON(code)))
             return *known;
         if (ERR_GET_REASON(code) == ERR_R_ASN1_LIB && sent == alert_description::bad_certificate)
