@@ -101,6 +101,7 @@ public:
     }
     bool is_closed() const override { return closed_; }
     void close_notify() override { check(::mbedtls_ssl_close_notify(&ssl_)); }
+    void* native_handle() override { return &ssl_; }
 
 private:
     static const unsigned char* bytes(std::string_view text) {
