@@ -167,6 +167,13 @@ namespace test::heap {
 bool is_counted() noexcept {
     return counts;
 }
+bool is_sanitized() noexcept {
+#if defined(TEST_HEAP_HOOKS)
+    return true;
+#else
+    return false;
+#endif
+}
 void reset() noexcept {
     const locked lock;
     if (used != 0)

@@ -11,6 +11,8 @@ namespace test::heap {
 
 // True if blocks are counted at all: with glibc, and under AddressSanitizer.
 bool is_counted() noexcept;
+// True under AddressSanitizer, where everything takes ten times as long.
+bool is_sanitized() noexcept;
 
 // Begins anew: blocks that live now are forgotten.
 void reset() noexcept;

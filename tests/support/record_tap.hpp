@@ -89,13 +89,15 @@ public:
         return bytes;
     }
 
-    // A record under the keys that are in force for what `close` has given last.
-    std::string seal(unsigned char type, std::string_view text) {
+    // A record under the keys that are in force for what `close` has given last. TLS 1.3 has
+    // padding.
+    std::string seal(unsigned char type, std::string_view text, std::size_t padding = 0) {
         use_keys(out_);
         std::string inner{text};
         std::string header, nonce = out_.iv, explicit_nonce;
         if (is_1_3()) {
             inner += static_cast<char>(type);
+            inner.append(padding, '\0');
             mask(nonce, out_.sequence);
             header = "\x17\x03\x03" + as_bytes(inner.size() + 16, 2);
         } else {
@@ -108,9 +110,9 @@ public:
         return header + explicit_nonce + crypt(true, out_.key, nonce, known, inner);
     }
     // A KeyUpdate, and the keys behind it.
-    std::string seal_key_update(bool requested) {
+    std::string seal_key_update(bool requested, std::size_t padding) {
         const std::string sealed =
-            seal(handshake_type, handshake_message(24, as_bytes(requested ? 1 : 0, 1)));
+            seal(handshake_type, handshake_message(24, as_bytes(requested ? 1 : 0, 1)), padding);
         set_secret(out_, expand(out_.secret, "traffic upd", digest_size()));
         return sealed;
     }
