@@ -807,3 +807,56 @@ TEST_CASE("stream: a refused certificate is thrown with its reasons") {
         CHECK(copy.verification().reasons()[0].depth == 1);
     }
 }
+
+TEST_CASE("stream: the records of one write leave together, 64 KiB at a time") {
+    mock_case test;
+    auto stream = test.open_established();
+    const std::size_t record = mock::record_payload;
+    stream.native_handle()->record = record;
+    const auto calls_of = [&](std::size_t size) {
+        const int before = test.wire.write_calls;
+        test.wire.output.clear();
+        const std::string text(size, 'x');
+        CHECK(stream.write_all(bytes(text), test.ec) == size);
+        CHECK_FALSE(test.ec);
+        std::string records;
+        for (std::size_t left = size; left != 0; left -= std::min(left, record))
+            records += std::string(std::min(left, record), 'x') + "|";
+        CHECK((test.wire.output == records));
+        CHECK_FALSE(stream.wants_write());
+        return test.wire.write_calls - before;
+    };
+    CHECK(calls_of(1) == 1);
+    CHECK(calls_of(record) == 1);
+    CHECK(calls_of(record + 1) == 1);
+    CHECK(calls_of(65536) == 1);
+    CHECK(calls_of(65537) == 2);
+    CHECK(calls_of(10 * 65536) == 10);
+}
+
+TEST_CASE("stream: a group of records that blocks is done as a whole, and each byte leaves once") {
+    mock_case test;
+    auto stream = test.open_established();
+    stream.native_handle()->record = mock::record_payload;
+    const std::string text(40'000, 'x');
+    test.wire.room = 20'000;
+    CHECK(stream.write_all(bytes(text), test.ec) == 0);
+    CHECK(test.ec == errc::want_write);
+    CHECK(test.wire.output.size() == 20'000);
+    test.wire.room = 0;
+    CHECK(stream.write_all(bytes(text).first(39'999), test.ec) == 0);
+    CHECK(test.ec == errc::bad_write_retry);
+    test.wire.room = fake_wire::unlimited;
+    CHECK(stream.write_all(bytes(text), test.ec) == text.size());
+    CHECK(test.wire.output.size() == 40'003);
+}
+
+TEST_CASE("stream: a write that blocks asks the transport once") {
+    mock_case test;
+    auto stream = test.open_established();
+    test.wire.room = 0;
+    const int before = test.wire.write_calls;
+    CHECK(test.write(stream, "data") == 0);
+    CHECK(test.ec == errc::want_write);
+    CHECK(test.wire.write_calls == before + 1);
+}

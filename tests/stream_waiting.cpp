@@ -175,7 +175,7 @@ TEST_CASE("stream: a wait that was for nothing is repeated, not trusted") {
     CHECK(test.wire.waits.size() == 3);
 }
 
-TEST_CASE("stream: a read that finds its output blocked waits for input only, and sends later") {
+TEST_CASE("stream: a read that finds its output blocked waits for both, and sends") {
     waiting_case test;
     auto stream = test.open_established();
     test.wire.room = 0;
@@ -183,13 +183,16 @@ TEST_CASE("stream: a read that finds its output blocked waits for input only, an
     CHECK(test.ec == errc::timed_out);
     test.wire.waits.clear();
     test.wire.on_wait = [&](direction) {
-        test.wire.input = "x|";
-        test.wire.room = fake_wire::unlimited;
+        if (test.wire.room == 0)
+            test.wire.room = fake_wire::unlimited;
+        else
+            test.wire.input = "x|";
         return std::error_code{};
     };
     CHECK(test.read(stream) == "x");
-    REQUIRE(test.wire.waits.size() == 1);
-    CHECK(test.wire.waits[0].wanted == direction::read);
+    REQUIRE(test.wire.waits.size() == 2);
+    CHECK(test.wire.waits[0].wanted == direction::both);
+    CHECK(test.wire.waits[1].wanted == direction::read);
     CHECK(test.wire.output == "data|");
 }
 

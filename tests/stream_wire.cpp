@@ -163,6 +163,10 @@ TEST_CASE("bound transport: output is in order, whatever the transport takes of 
     CHECK(io.output == "first p");
     CHECK_FALSE(w.write_error);
     io.room = fake_wire::unlimited;
+    const int calls = io.write_calls;
+    CHECK_FALSE(bound.flush()); // not asked again before somebody has waited
+    CHECK(io.write_calls == calls);
+    bound.resume();
     CHECK(bound.flush());
     CHECK(io.output == "first part, second");
     CHECK(w.output.capacity() == 0); // freed when drained

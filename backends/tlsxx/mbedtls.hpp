@@ -94,6 +94,8 @@ struct backend {
     /// rest.
     static constexpr bool reads_ahead(const connection_options&) noexcept { return true; }
 
+    /// record_payload: under TLS 1.3 the content type takes a byte of the engine's buffer.
+    static constexpr std::size_t record_payload = MBEDTLS_SSL_OUT_CONTENT_LEN - 1;
     /// Engines: Mbed TLS mbedtls_ssl_handshake_step, mbedtls_ssl_read, mbedtls_ssl_write,
     /// mbedtls_ssl_close_notify.
     static step handshake(connection& c, bound_transport& bound) noexcept;
@@ -170,6 +172,7 @@ inline connection backend::connect(const configuration& c, const settings& s,
 inline step backend::handshake(connection& c, bound_transport& bound) noexcept {
     detail::connection_body& body = *c.body_;
     const detail::binding bind{body, bound};
+    const detail::corked one_flight{bound};
     ::mbedtls_ssl_context* ssl = body.ssl.get();
     while (::mbedtls_ssl_is_handshake_over(ssl) == 0) {
         int code = ::mbedtls_ssl_handshake_step(ssl);
@@ -185,44 +188,27 @@ inline step backend::handshake(connection& c, bound_transport& bound) noexcept {
     if (!detail::may_go_on(body))
         return detail::end_with(body, MBEDTLS_ERR_SSL_BAD_CERTIFICATE);
     body.established = true;
+    ::mbedtls_ssl_set_bio(body.ssl.get(), &body, detail::send_bytes, detail::receive_bytes,
+                          nullptr);
     return {};
 }
 
 inline step backend::read(connection& c, bound_transport& bound,
                           std::span<std::byte> buffer) noexcept {
-    // A peer may send empty records and tickets for ever; a few of them in a row are in order.
-    constexpr int most_empty = 64;
     detail::connection_body& body = *c.body_;
     const detail::binding bind{body, bound};
-    auto* into = reinterpret_cast<unsigned char*>(buffer.data());
-    for (int empty = 0;;) {
-        const int code = ::mbedtls_ssl_read(body.ssl.get(), into, buffer.size());
-        if (code > 0)
-            return {static_cast<std::size_t>(code), want::nothing};
-        if (code == MBEDTLS_ERR_SSL_WANT_READ && bound.read_blocked())
-            return {0, want::read};
-        // 0 is the transport's end, or an empty record.
-        const bool nothing_yet = code == 0 && !bound.ended();
-        if (nothing_yet && ++empty > most_empty)
-            return detail::end_with(body, MBEDTLS_ERR_SSL_UNEXPECTED_RECORD);
-        if (!nothing_yet && !detail::goes_on(code))
-            return detail::stop(body, bound, code);
-    }
+    auto* const into = reinterpret_cast<unsigned char*>(buffer.data());
+    const int code = ::mbedtls_ssl_read(body.ssl.get(), into, buffer.size());
+    return code > 0 ? step{static_cast<std::size_t>(code), want::nothing}
+                    : detail::read_on(body, bound, buffer, code);
 }
 
 inline step backend::write(connection& c, bound_transport& bound, byte_view data) noexcept {
     detail::connection_body& body = *c.body_;
     const detail::binding bind{body, bound};
-    for (;;) {
-        const int code = ::mbedtls_ssl_write(body.ssl.get(), detail::as_uchar(data), data.size());
-        if (code > 0)
-            return {static_cast<std::size_t>(code), want::nothing};
-        // It takes in a ticket that a read has met but not finished.
-        if (code == MBEDTLS_ERR_SSL_WANT_READ && bound.read_blocked())
-            return {0, want::read};
-        if (!detail::goes_on(code))
-            return detail::stop(body, bound, code);
-    }
+    const int code = ::mbedtls_ssl_write(body.ssl.get(), detail::as_uchar(data), data.size());
+    return code > 0 ? step{static_cast<std::size_t>(code), want::nothing}
+                    : detail::write_on(body, bound, data, code);
 }
 
 inline step backend::close_notify(connection& c, bound_transport& bound) noexcept {

@@ -157,6 +157,7 @@ struct backend {
     static step read(connection& c, bound_transport& t, std::span<std::byte> in) noexcept {
         return detail::read(c.body(), t, in);
     }
+    static constexpr std::size_t record_payload = SSL3_RT_MAX_PLAIN_LENGTH;
     /// Engines: OpenSSL SSL_write_ex.
     static step write(connection& c, bound_transport& t, byte_view out) noexcept {
         return detail::write(c.body(), t, out);

@@ -78,10 +78,10 @@ public:
     /// start_operation gives the deadline of the operation that begins now.
     deadline start_operation() const noexcept { return deadline::after(timeout_); }
     /// wait waits until the socket is ready, has failed or was ended by the peer. errc::timed_out
-    /// at the deadline; with a time-out of zero errc::want_read or errc::want_write at once.
+    /// at the deadline; with a time-out of zero errc::want_write or errc::want_read at once.
     std::error_code wait(direction wanted, deadline until) noexcept {
         if (timeout_ == std::chrono::milliseconds::zero())
-            return make_error_code(wanted == direction::read ? errc::want_read : errc::want_write);
+            return make_error_code(wanted == direction::write ? errc::want_write : errc::want_read);
         return detail::socket_wait(handle_, wanted, until);
     }
 

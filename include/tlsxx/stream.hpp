@@ -261,12 +261,53 @@ private:
     bool established() const noexcept {
         return connection_ && state_.established;
     }
+    // True if a read or write may go straight to the engine, and then whether that has settled it.
+    bool is_plain() const noexcept {
+        return state_.plain && connection_;
+    }
+    static bool is_done(const step& s, const bound_transport& bound) noexcept {
+        return s.next == want::nothing && bound.all_sent();
+    }
+    std::size_t done(const step& s, std::error_code& ec) const noexcept {
+        ec = state_.fatal; // none: cheaper than to clear it
+        return s.bytes;
+    }
+
+    // What every other operation begins and ends with.
+    class entry {
+    public:
+        entry(basic_stream& stream, std::error_code& ec) noexcept
+            : stream_{stream}, open_{stream.begin(ec)} {}
+        entry(const entry&) = delete;
+        entry& operator=(const entry&) = delete;
+        ~entry() { stream_.state_.settle(stream_.wire_); }
+        explicit operator bool() const noexcept { return open_; }
+
+    private:
+        basic_stream& stream_;
+        bool open_;
+    };
+
     bool begin(std::error_code& ec) noexcept;
-    bool begin_write(std::error_code& ec) noexcept;
     bool finish_handshake(operation& op, std::error_code& ec) noexcept;
     std::size_t read_record(operation& op, std::span<std::byte> buffer,
                             std::error_code& ec) noexcept;
+    bool read_now(bound_transport& bound, std::span<std::byte> buffer, step& s) noexcept;
+    std::size_t read_exactly(bound_transport& bound, bool now, step s, std::span<std::byte> buffer,
+                             std::error_code& ec) noexcept;
+    std::size_t read_once(operation& op, const step& s, std::span<std::byte> buffer,
+                          std::error_code& ec) noexcept;
+    std::size_t finish_read(operation& op, step s, std::span<std::byte> buffer,
+                            std::error_code& ec) noexcept;
+    bool write_now(bound_transport& bound, byte_view data, step& s) noexcept;
+    std::size_t write_all(bound_transport& bound, bool now, step s, byte_view data,
+                          std::error_code& ec) noexcept;
+    bool may_write(operation& op, byte_view data, std::error_code& ec) noexcept;
+    std::size_t write_once(operation& op, const step& s, byte_view data,
+                           std::error_code& ec) noexcept;
     std::size_t write_record(operation& op, byte_view data, std::error_code& ec) noexcept;
+    std::size_t write_several(operation& op, byte_view data, std::error_code& ec) noexcept;
+    std::size_t finish_write(operation& op, step s, byte_view data, std::error_code& ec) noexcept;
     bool finish_close(operation& op, std::error_code& ec) noexcept;
     bool flush(operation& op, std::error_code& ec) noexcept;
     bool await(operation& op, direction d, std::error_code& ec) noexcept;

@@ -71,6 +71,7 @@ struct minimal {
     static tlsxx::step read(connection&, tlsxx::bound_transport&, std::span<std::byte>) noexcept {
         return {};
     }
+    static constexpr std::size_t record_payload = 16384;
     static tlsxx::step write(connection&, tlsxx::bound_transport&, tlsxx::byte_view) noexcept {
         return {};
     }

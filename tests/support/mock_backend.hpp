@@ -159,6 +159,7 @@ struct mock {
                             std::span<std::byte> buffer) noexcept {
         return c.engine_->read(t, buffer);
     }
+    static constexpr std::size_t record_payload = 16384;
     static tlsxx::step write(connection& c, tlsxx::bound_transport& t,
                              tlsxx::byte_view data) noexcept {
         return c.engine_->write(t, data);

@@ -57,37 +57,56 @@ struct connection_body {
     }
 };
 
-inline int send_bytes(void* p, const unsigned char* data, std::size_t size) noexcept {
+// The engine's callbacks of the handshake: they look for alerts, and read only after all that was
+// kept back is sent, since the peer waits for it.
+inline int send_handshake(void* p, const unsigned char* data, std::size_t size) noexcept {
     auto& body = *static_cast<connection_body*>(p);
     if (body.bound == nullptr)
         return transport_failed;
-    size = std::min<std::size_t>(size, 0x7FFFFFFF);
     const byte_span bytes{reinterpret_cast<const std::byte*>(data), size};
-    if (!body.muted)
+    if (!body.muted) {
         body.bound->write(bytes);
-    if (!body.muted && !body.established)
         body.sent.feed(bytes);
+    }
     body.has_sent = true;
     return static_cast<int>(size);
 }
 
-inline int receive_bytes(void* p, unsigned char* data, std::size_t size) noexcept {
+inline int why_no_input(const bound_transport& bound) noexcept {
+    if (bound.read_blocked())
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    return bound.ended() ? 0 : transport_failed;
+}
+
+inline int receive_handshake(void* p, unsigned char* data, std::size_t size) noexcept {
     auto& body = *static_cast<connection_body*>(p);
     if (body.bound == nullptr)
         return transport_failed;
-    size = std::min<std::size_t>(size, 0x7FFFFFFF);
+    body.bound->flush();
     const std::span<std::byte> buffer{reinterpret_cast<std::byte*>(data), size};
-    if (!body.established) // the peer waits for what the handshake has kept back
-        body.bound->flush();
     const std::size_t got = body.bound->read(buffer);
-    if (got == 0) {
-        if (body.bound->read_blocked())
-            return MBEDTLS_ERR_SSL_WANT_READ;
-        return body.bound->ended() ? 0 : transport_failed;
-    }
-    if (!body.established)
-        body.received.feed(buffer.first(got));
+    if (got == 0)
+        return why_no_input(*body.bound);
+    body.received.feed(buffer.first(got));
     return static_cast<int>(got);
+}
+
+// The engine's callbacks afterwards.
+inline int send_bytes(void* p, const unsigned char* data, std::size_t size) noexcept {
+    const auto& body = *static_cast<const connection_body*>(p);
+    if (body.bound == nullptr)
+        return transport_failed;
+    if (!body.muted)
+        body.bound->write({reinterpret_cast<const std::byte*>(data), size});
+    return static_cast<int>(size);
+}
+
+inline int receive_bytes(void* p, unsigned char* data, std::size_t size) noexcept {
+    bound_transport* const bound = static_cast<const connection_body*>(p)->bound;
+    if (bound == nullptr)
+        return transport_failed;
+    const std::size_t got = bound->read({reinterpret_cast<std::byte*>(data), size});
+    return got != 0 ? static_cast<int>(got) : why_no_input(*bound);
 }
 
 inline bool speaks_tls_1_3(const connection_body& body) noexcept {
@@ -119,23 +138,31 @@ inline int verify_callback(void* p, ::mbedtls_x509_crt* certificate, int depth,
     return MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
-// Gives the engine the transport for the length of one call. The engine writes each message of a
-// handshake by itself: they are kept together until it reads, or its call is over.
+// Gives the engine the transport for the length of one call.
 class binding {
 public:
     binding(connection_body& body, bound_transport& bound) noexcept : body_{body} {
         body_.bound = &bound;
-        bound.cork(!body.established);
     }
     binding(const binding&) = delete;
     binding& operator=(const binding&) = delete;
-    ~binding() {
-        body_.bound->cork(false);
-        body_.bound = nullptr;
-    }
+    ~binding() { body_.bound = nullptr; }
 
 private:
     connection_body& body_;
+};
+
+// The engine writes each message of a handshake by itself: they are kept together until it reads,
+// or its call is over.
+class corked {
+public:
+    explicit corked(bound_transport& bound) noexcept : bound_{bound} { bound_.cork(true); }
+    corked(const corked&) = delete;
+    corked& operator=(const corked&) = delete;
+    ~corked() { bound_.cork(false); }
+
+private:
+    bound_transport& bound_;
 };
 
 // True if the engine gave up on a message that does not fit its buffer where the peer's
@@ -213,6 +240,40 @@ constexpr bool goes_on(int code) noexcept {
     return code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
 }
 
+// Reads on after an answer that is no data.
+inline step read_on(connection_body& body, const bound_transport& bound,
+                    std::span<std::byte> buffer, int code) noexcept {
+    // A peer may send empty records and tickets for ever; a few of them in a row are in order.
+    constexpr int most_empty = 64;
+    auto* const into = reinterpret_cast<unsigned char*>(buffer.data());
+    for (int empty = 0; code <= 0;) {
+        if (code == MBEDTLS_ERR_SSL_WANT_READ && bound.read_blocked())
+            return {0, want::read};
+        // 0 is the transport's end, or an empty record.
+        const bool nothing_yet = code == 0 && !bound.ended();
+        if (nothing_yet && ++empty > most_empty)
+            return end_with(body, MBEDTLS_ERR_SSL_UNEXPECTED_RECORD);
+        if (!nothing_yet && !goes_on(code))
+            return stop(body, bound, code);
+        code = ::mbedtls_ssl_read(body.ssl.get(), into, buffer.size());
+    }
+    return {static_cast<std::size_t>(code), want::nothing};
+}
+
+// Writes again after an answer that says nothing of the data.
+inline step write_on(connection_body& body, const bound_transport& bound, byte_view data,
+                     int code) noexcept {
+    while (code <= 0) {
+        // It takes in a ticket that a read has met but not finished.
+        if (code == MBEDTLS_ERR_SSL_WANT_READ && bound.read_blocked())
+            return {0, want::read};
+        if (!goes_on(code))
+            return stop(body, bound, code);
+        code = ::mbedtls_ssl_write(body.ssl.get(), as_uchar(data), data.size());
+    }
+    return {static_cast<std::size_t>(code), want::nothing};
+}
+
 // What the engine lets pass in a client and we do not: no certificate where one is required, a bad
 // one, and what it finds wrong after our callback. 0 if there is nothing.
 // Under TLS 1.2 it is asked after each step of the handshake, that is before the server sends
@@ -279,7 +340,7 @@ inline int set_up(connection_body& body, const configuration_body& c,
     }
     ::mbedtls_ssl_set_verify(ssl, verify_callback, &body);
     ::mbedtls_ssl_set_user_data_p(ssl, &body.server_name);
-    ::mbedtls_ssl_set_bio(ssl, &body, send_bytes, receive_bytes, nullptr);
+    ::mbedtls_ssl_set_bio(ssl, &body, send_handshake, receive_handshake, nullptr);
     return result;
 }
 

@@ -18,9 +18,8 @@ namespace detail {
 
 // Nothing to read is always "try again" to the engine, also at the end of the byte stream: it would
 // otherwise answer the end with a fatal alert to a peer that is gone. The caller asks the
-// transport.
+// transport. The flags that say so stay set: they are read after a failure only.
 inline int bio_read(::BIO* bio, char* buffer, std::size_t size, std::size_t* done) noexcept {
-    ::BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     auto* const body = static_cast<connection_body*>(::BIO_get_data(bio));
     *done = 0;
     if (body && body->bound) {

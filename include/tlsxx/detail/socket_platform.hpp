@@ -21,7 +21,12 @@ namespace detail {
 inline socket_poll_entry make_poll_entry(socket_handle handle, direction wanted) noexcept {
     socket_poll_entry entry{};
     entry.fd = handle;
-    entry.events = wanted == direction::read ? POLLIN : POLLOUT;
+    constexpr decltype(entry.events) in = POLLIN, out = POLLOUT;
+    switch (wanted) {
+    case direction::read: entry.events = in; break;
+    case direction::write: entry.events = out; break;
+    case direction::both: entry.events = in | out; break;
+    }
     return entry;
 }
 

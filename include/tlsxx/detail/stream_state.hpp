@@ -3,6 +3,7 @@
 
 // What basic_stream is made of, as far as it does not depend on the engine.
 
+#include <cassert>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -23,6 +24,15 @@ namespace detail {
 
 // What one handshake may write into the output spill: this side's certificates, not the peer's.
 inline constexpr std::size_t handshake_output_limit = 1 << 18;
+
+// How much data leaves in one system call where a write has more than one record of it.
+inline constexpr std::size_t group_size = 65536;
+
+// How many bytes an engine makes of `n` at most: a record adds 5 of header and up to 2048 (RFC 5246
+// 6.2.3; RFC 8446 5.2: 256), and engines stay far below that.
+constexpr std::size_t most_output(std::size_t n) noexcept {
+    return n + 1024;
+}
 
 // Output that was lost on this side: the peer is there and knows nothing of it.
 inline bool is_own_loss(const std::error_code& write_error) noexcept {
@@ -69,7 +79,42 @@ struct stream_state {
     bool close_sealed = false; // the engine has written close_notify
     bool suppress_ragged_eofs = false;
     bool unwrappable = false;
+
+    // Nothing stands in the way of data: an operation may go straight to the engine. False in the
+    // middle of an operation that does not, and kept true by settle() at its end.
+    bool plain = false;
+    bool in_call = false; // see call_check
+
+    void settle(const wire& w) noexcept {
+        plain = established && !fatal && !close_begun && !peer_closed && !unread && sealed == 0 &&
+                !w.write_error && w.output.empty();
+    }
 };
+
+// In debug builds: no operation of a stream is called from within a call of its own transport, nor
+// by a second thread meanwhile.
+#if defined(NDEBUG)
+class unchecked_call {
+public:
+    explicit unchecked_call(bool&) noexcept {}
+};
+using call_check = unchecked_call;
+#else
+class checked_call {
+public:
+    explicit checked_call(bool& in_call) noexcept : in_call_{in_call} {
+        assert(!in_call && "an operation of a stream within another one of the same stream");
+        in_call = true;
+    }
+    ~checked_call() { in_call_ = false; }
+    checked_call(const checked_call&) = delete;
+    checked_call& operator=(const checked_call&) = delete;
+
+private:
+    bool& in_call_;
+};
+using call_check = checked_call;
+#endif
 
 inline const verification& no_verdict() noexcept {
     static const verification empty;
@@ -95,20 +140,21 @@ struct deadline_of<T, false> {
     struct type {};
 };
 
-// One operation of a stream: the transport bound to it, and the deadline, which begins when the
-// operation first has to wait.
+// An operation of a stream that may have to wait: the transport bound to it, and the deadline,
+// which begins when it first does.
 template <transport T>
 class operation {
 public:
-    operation(wire& w, T& t) noexcept : bound{w, t}, transport_{t} {}
+    operation(bound_transport& b, T& t) noexcept : bound{b}, transport_{t} {}
 
-    bound_transport bound;
+    bound_transport& bound;
 
     // Called after each read of an operation that makes many: true, with `ec`, when the deadline
     // has passed. Asked now and then only. `held` says that the next read may not need the
     // transport: then a transport whose deadlines only `wait` can read is not asked, since it would
     // wait.
     bool is_late(bool held, std::error_code& ec) noexcept {
+        bound.allow_input();
         if (++reads_ % 256 != 0)
             return false;
         if constexpr (waitable_transport<T>) {
@@ -132,9 +178,10 @@ public:
             if (!deadline_)
                 deadline_.emplace(transport_.start_operation());
             ec = transport_.wait(d, *deadline_);
+            bound.resume();
             return !ec;
         } else {
-            ec = make_error_code(d == direction::read ? errc::want_read : errc::want_write);
+            ec = make_error_code(d == direction::write ? errc::want_write : errc::want_read);
             return false;
         }
     }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -19,81 +20,95 @@ namespace tlsxx {
 inline namespace v0 {
 namespace detail {
 
+// How many bytes a small read asks the transport for: enough for a burst of small records.
+inline constexpr std::size_t over_read_size = 4096;
+
 // Bytes in a heap block that is made when first needed and never zeroed.
 class spill {
 public:
     spill() noexcept = default;
     spill(spill&& other) noexcept
         : block_{std::move(other.block_)}, capacity_{std::exchange(other.capacity_, 0)},
-          begin_{std::exchange(other.begin_, 0)}, end_{std::exchange(other.end_, 0)} {}
+          begin_{std::exchange(other.begin_, nullptr)}, end_{std::exchange(other.end_, nullptr)} {}
     spill& operator=(spill&& other) noexcept {
         block_ = std::move(other.block_);
         capacity_ = std::exchange(other.capacity_, 0);
-        begin_ = std::exchange(other.begin_, 0);
-        end_ = std::exchange(other.end_, 0);
+        begin_ = std::exchange(other.begin_, nullptr);
+        end_ = std::exchange(other.end_, nullptr);
         return *this;
     }
 
     bool empty() const noexcept { return begin_ == end_; }
-    std::size_t size() const noexcept { return end_ - begin_; }
-    std::span<const std::byte> bytes() const noexcept { return {block_.get() + begin_, size()}; }
+    std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - begin_); }
+    std::span<const std::byte> bytes() const noexcept { return {begin_, size()}; }
     std::size_t capacity() const noexcept { return capacity_; }
 
     // Drops the first `n` bytes.
     void consume(std::size_t n) noexcept {
         begin_ += n;
         if (begin_ == end_)
-            begin_ = end_ = 0;
+            begin_ = end_ = block_.get();
+    }
+    // Moves bytes out, as many as there are and fit.
+    std::size_t take(std::span<std::byte> buffer) noexcept {
+        const std::size_t n = size() < buffer.size() ? size() : buffer.size();
+        if (n == 5) // a record's header, in two instructions
+            std::memcpy(buffer.data(), begin_, 5);
+        else if (n != 0)
+            std::memcpy(buffer.data(), begin_, n);
+        consume(n);
+        return n;
     }
     // Room of at least `n` bytes behind what is held; an empty span if there is no memory.
     std::span<std::byte> reserve(std::size_t n) noexcept {
-        if (capacity_ - end_ < n && !grow(n))
-            return {};
-        return {block_.get() + end_, capacity_ - end_};
+        return room().size() >= n || grow(n) ? room() : std::span<std::byte>{};
+    }
+    std::span<std::byte> room() const noexcept {
+        return {end_, capacity_ - static_cast<std::size_t>(end_ - block_.get())};
     }
     void commit(std::size_t n) noexcept { end_ += n; }
 
     bool append(std::span<const std::byte> bytes) noexcept {
         if (bytes.empty())
             return true;
-        const auto room = reserve(bytes.size());
-        if (room.empty())
+        if (reserve(bytes.size()).empty())
             return false;
-        std::memcpy(room.data(), bytes.data(), bytes.size());
+        std::memcpy(end_, bytes.data(), bytes.size());
         commit(bytes.size());
         return true;
     }
     void release() noexcept {
         block_.reset();
-        capacity_ = begin_ = end_ = 0;
+        capacity_ = 0;
+        begin_ = end_ = nullptr;
     }
 
 private:
     bool grow(std::size_t n) noexcept {
         const std::size_t held = size();
-        if (begin_ != 0 && capacity_ - held >= n) {
-            std::memmove(block_.get(), block_.get() + begin_, held);
+        if (capacity_ - held >= n) {
+            std::memmove(block_.get(), begin_, held);
         } else {
-            std::size_t wanted = capacity_ == 0 ? 4096 : capacity_ * 2;
-            while (wanted - held < n)
-                wanted *= 2;
+            std::size_t wanted = capacity_ < over_read_size / 2 ? over_read_size : capacity_ * 2;
+            if (wanted - held < n)
+                wanted = held + n;
             std::unique_ptr<std::byte[]> larger{new (std::nothrow) std::byte[wanted]};
             if (!larger)
                 return false;
             if (held != 0)
-                std::memcpy(larger.get(), block_.get() + begin_, held);
+                std::memcpy(larger.get(), begin_, held);
             block_ = std::move(larger);
             capacity_ = wanted;
         }
-        begin_ = 0;
-        end_ = held;
+        begin_ = block_.get();
+        end_ = begin_ + held;
         return true;
     }
 
     std::unique_ptr<std::byte[]> block_;
     std::size_t capacity_ = 0;
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
+    std::byte* begin_ = nullptr;
+    std::byte* end_ = nullptr;
 };
 
 // The part of a stream's state that belongs to neither engine nor transport.
@@ -104,9 +119,7 @@ struct wire {
     std::error_code write_error; // output was lost: nothing more is sent, reads go on
 };
 
-// How many bytes a small read asks the transport for, and how many unsent bytes of the engine's
-// own replies are kept for a peer that does not read.
-inline constexpr std::size_t over_read_size = 4096;
+// How many unsent bytes of the engine's own replies are kept for a peer that does not read.
 inline constexpr std::size_t reply_limit = 16384;
 
 // How many bytes one call of an engine may take from the transport: far above the largest flight of
@@ -125,57 +138,36 @@ public:
     bound_transport(detail::wire& wire, T& transport) noexcept
         : wire_{wire}, transport_{const_cast<void*>(
                            static_cast<const void*>(std::addressof(transport)))},
-          read_{[](void* t, std::span<std::byte> buffer) noexcept {
-              return static_cast<T*>(t)->read_some(buffer);
-          }},
-          write_{[](void* t, std::span<const std::byte> bytes) noexcept {
-              return static_cast<T*>(t)->write_some(bytes);
-          }} {}
+          calls_{calls_to<T>} {}
     bound_transport(const bound_transport&) = delete;
     bound_transport& operator=(const bound_transport&) = delete;
 
     /// read gives the engine at most `buffer.size()` bytes; 0 when the transport would block, has
     /// ended or failed: then read_blocked(), ended() or error() says which.
     std::size_t read(std::span<std::byte> buffer) noexcept {
-        if (!wire_.input.empty())
-            return take_over_read(buffer);
-        if (!wire_.keep_over_read || buffer.size() >= detail::over_read_size)
-            return read_transport(buffer);
-        const auto room = wire_.input.reserve(detail::over_read_size);
-        if (room.empty())
-            return read_transport(buffer);
-        const std::size_t n = read_transport(room.first(detail::over_read_size));
-        wire_.input.commit(n);
-        return n == 0 ? 0 : take_over_read(buffer);
+        return wire_.input.empty() ? read_more(buffer) : wire_.input.take(buffer);
     }
 
     /// write takes all of `bytes` from the engine: the transport's part at once, the rest into the
     /// output spill. The engine never learns that output is blocked or lost; the stream does.
     void write(std::span<const std::byte> bytes) noexcept {
-        if (wire_.write_error)
-            return;
-        if (wire_.output.empty() && !corked_) {
-            while (!bytes.empty()) {
-                const io_result result = write_(transport_, bytes);
-                if (!accept(result))
-                    break;
-                bytes = bytes.subspan(result.n);
-            }
-        } else if (wire_.output.size() + bytes.size() > reply_capacity_) {
-            lose(make_error_code(errc::output_overflow));
-        }
-        if (!wire_.write_error && !wire_.output.append(bytes))
-            lose(make_error_code(errc::not_enough_memory));
+        if (wire_.write_error || corked_ || !wire_.output.empty()) [[unlikely]]
+            append(bytes);
+        else
+            calls_.write(*this, bytes);
     }
 
-    /// cork keeps what the engine writes in the output spill until it is off again, so that the
-    /// records of one flight leave in one system call: the stream flushes after the engine's call.
+    /// cork keeps what the engine writes in the output spill until it is off again, so that several
+    /// records leave in one system call: the stream flushes after the engine's call.
     void cork(bool on) noexcept { corked_ = on; }
 
     /// flush sends the output spill. True when it is empty; otherwise output is blocked or lost.
+    /// Once the transport has blocked it is not asked again before resume().
     bool flush() noexcept {
-        while (!wire_.output.empty() && !wire_.write_error) {
-            const io_result result = write_(transport_, wire_.output.bytes());
+        while (!wire_.output.empty()) {
+            if (write_blocked_)
+                return false;
+            const io_result result = calls_.write_some(transport_, wire_.output.bytes());
             if (!accept(result))
                 return false;
             wire_.output.consume(result.n);
@@ -186,12 +178,14 @@ public:
         return true;
     }
 
+    /// all_sent is false once output has had to be kept, or was lost.
+    bool all_sent() const noexcept { return all_sent_; }
     /// read_blocked is true if the last read of this call found nothing to read yet.
     bool read_blocked() const noexcept { return read_blocked_; }
     /// ended is true if the byte stream of the transport has ended.
     bool ended() const noexcept { return ended_; }
     /// error is the transport's failure to read.
-    std::error_code error() const noexcept { return error_; }
+    std::error_code error() const noexcept { return error_ ? *error_ : std::error_code{}; }
     /// flooded is true if a call of the engine wanted more input than any message needs; error() is
     /// errc::protocol_error then.
     bool flooded() const noexcept { return flooded_; }
@@ -202,65 +196,124 @@ public:
     /// itself writes, `n` bytes of output are expected.
     void allow_output(std::size_t n) noexcept { reply_capacity_ = detail::reply_limit + n; }
     /// allow_input begins another call of the engine, for the limit on its input.
-    void allow_input() noexcept { input_left_ = detail::input_limit; }
+    void allow_input() noexcept { input_left_ = stopped_ ? 0 : detail::input_limit; }
+    /// resume says that the transport was waited for, and may take output again.
+    void resume() noexcept { write_blocked_ = false; }
 
 private:
-    std::size_t take_over_read(std::span<std::byte> buffer) noexcept {
-        const auto held = wire_.input.bytes();
-        const std::size_t n = buffer.size() < held.size() ? buffer.size() : held.size();
-        if (n != 0)
-            std::memcpy(buffer.data(), held.data(), n);
-        wire_.input.consume(n);
-        return n;
+    // What is called of a transport whose type is forgotten here. The first two are whole
+    // operations of this class, so that each costs one indirect call.
+    struct calls {
+        std::size_t (*read)(bound_transport&, std::span<std::byte>) noexcept;
+        void (*write)(bound_transport&, std::span<const std::byte>) noexcept;
+        io_result (*write_some)(void*, std::span<const std::byte>) noexcept;
+    };
+    template <class T>
+    static std::size_t read_from(bound_transport& self, std::span<std::byte> buffer) noexcept {
+        self.read_blocked_ = false;
+        if (self.input_left_ == 0)
+            return self.refuse_input();
+        const io_result result = static_cast<T*>(self.transport_)->read_some(buffer);
+        if (result.n == 0 || result.ec) [[unlikely]]
+            return self.stop_input(result.ec);
+        self.input_left_ -= result.n < self.input_left_ ? result.n : self.input_left_;
+        return result.n;
+    }
+    template <class T>
+    static void write_to(bound_transport& self, std::span<const std::byte> bytes) noexcept {
+        const io_result result = static_cast<T*>(self.transport_)->write_some(bytes);
+        if (result.n != bytes.size() || result.ec) [[unlikely]]
+            self.write_rest(result, bytes);
+    }
+    template <class T>
+    static io_result write_some_to(void* transport, std::span<const std::byte> bytes) noexcept {
+        return static_cast<T*>(transport)->write_some(bytes);
+    }
+    template <class T>
+    static constexpr calls calls_to{read_from<T>, write_to<T>, write_some_to<T>};
+
+    // Reads from the transport: a small read by way of the spill, if there is memory for it.
+    std::size_t read_more(std::span<std::byte> buffer) noexcept {
+        detail::spill& held = wire_.input;
+        if (!wire_.keep_over_read || buffer.size() >= detail::over_read_size ||
+            (held.capacity() < detail::over_read_size &&
+             held.reserve(detail::over_read_size).empty()))
+            return calls_.read(*this, buffer);
+        const std::size_t n = calls_.read(*this, held.room().first(detail::over_read_size));
+        held.commit(n);
+        return n == 0 ? 0 : held.take(buffer);
     }
 
-    std::size_t read_transport(std::span<std::byte> buffer) noexcept {
-        read_blocked_ = false;
-        if (error_ || ended_)
-            return 0;
-        if (input_left_ == 0) {
-            flooded_ = true;
+    // No input is left to take: it has ended or failed before, or one call has had too much of it.
+    std::size_t refuse_input() noexcept {
+        if (!stopped_) {
+            flooded_ = stopped_ = true;
             error_ = make_error_code(errc::protocol_error);
+        }
+        return 0;
+    }
+    std::size_t stop_input(const std::error_code& ec) noexcept {
+        if (ec == errc::want_read) {
+            read_blocked_ = true;
             return 0;
         }
-        const io_result result = read_(transport_, buffer);
-        if (!result.ec && result.n != 0) {
-            input_left_ -= result.n < input_left_ ? result.n : input_left_;
-            return result.n;
-        }
-        if (!result.ec || result.ec == errc::end_of_stream)
+        if (!ec || ec == errc::end_of_stream)
             ended_ = true;
-        else if (result.ec == errc::want_read)
-            read_blocked_ = true;
         else
-            error_ = result.ec;
+            error_ = ec;
+        input_left_ = 0;
+        stopped_ = true;
         return 0;
+    }
+
+    void append(std::span<const std::byte> bytes) noexcept {
+        all_sent_ = false;
+        if (wire_.write_error)
+            return;
+        if (wire_.output.size() + bytes.size() > reply_capacity_)
+            lose(make_error_code(errc::output_overflow));
+        else if (!wire_.output.append(bytes))
+            lose(make_error_code(errc::not_enough_memory));
+    }
+    void write_rest(io_result result, std::span<const std::byte> bytes) noexcept {
+        while (accept(result)) {
+            bytes = bytes.subspan(result.n);
+            if (bytes.empty())
+                return;
+            result = calls_.write_some(transport_, bytes);
+        }
+        append(bytes);
     }
 
     // True if the transport took something; would-block and failures end the attempt.
     bool accept(const io_result& result) noexcept {
         if (!result.ec && result.n != 0)
             return true;
-        if (result.ec != errc::want_write)
+        if (result.ec == errc::want_write)
+            write_blocked_ = true;
+        else
             lose(result.ec ? result.ec : make_error_code(std::errc::io_error));
         return false;
     }
 
     // Nothing is sent from here on, so nothing waits to be sent.
     void lose(std::error_code ec) noexcept {
+        all_sent_ = false;
         wire_.write_error = ec;
         wire_.output.release();
     }
 
     detail::wire& wire_;
     void* transport_;
-    io_result (*read_)(void*, std::span<std::byte>) noexcept;
-    io_result (*write_)(void*, std::span<const std::byte>) noexcept;
+    const calls& calls_;
     std::size_t reply_capacity_ = detail::reply_limit;
-    std::size_t input_left_ = detail::input_limit;
-    std::error_code error_;
+    std::size_t input_left_ = detail::input_limit; // of this call of the engine
+    std::optional<std::error_code> error_;
     bool read_blocked_ = false;
+    bool write_blocked_ = false;
     bool corked_ = false;
+    bool all_sent_ = true;
+    bool stopped_ = false; // there is no more input, for one of the reasons below or error_
     bool ended_ = false;
     bool flooded_ = false;
 };

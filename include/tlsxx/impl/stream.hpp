@@ -4,6 +4,8 @@
 // The bodies of basic_stream: one loop for every engine over "call the engine, send what it wrote,
 // wait for what it wants".
 
+#include <algorithm>
+
 #include <tlsxx/stream.hpp>
 
 namespace tlsxx {
@@ -11,59 +13,80 @@ inline namespace v0 {
 
 template <backend B, detail::held_transport T>
 void basic_stream<B, T>::handshake(std::error_code& ec) noexcept {
-    if (!begin(ec) || established())
+    const detail::call_check alone{state_.in_call};
+    const entry in{*this, ec};
+    if (!in || established())
         return;
-    operation op{wire_, transport_.get()};
+    bound_transport bound{wire_, transport_.get()};
+    operation op{bound, transport_.get()};
     finish_handshake(op, ec);
 }
 
 template <backend B, detail::held_transport T>
 std::size_t basic_stream<B, T>::read_some(std::span<std::byte> buffer,
                                           std::error_code& ec) noexcept {
-    if (!begin(ec))
-        return 0;
-    operation op{wire_, transport_.get()};
-    return read_record(op, buffer, ec);
+    const detail::call_check alone{state_.in_call};
+    bound_transport bound{wire_, transport_.get()};
+    step s;
+    if (read_now(bound, buffer, s)) [[likely]]
+        return done(s, ec);
+    operation op{bound, transport_.get()};
+    return read_once(op, s, buffer, ec);
 }
 
 template <backend B, detail::held_transport T>
 std::size_t basic_stream<B, T>::read_exactly(std::span<std::byte> buffer,
                                              std::error_code& ec) noexcept {
-    if (!begin(ec))
-        return 0;
-    operation op{wire_, transport_.get()};
-    std::size_t done = 0;
-    while (done != buffer.size()) {
-        const std::size_t n = read_record(op, buffer.subspan(done), ec);
-        if (ec)
+    const detail::call_check alone{state_.in_call};
+    bound_transport bound{wire_, transport_.get()};
+    step s;
+    const bool now = read_now(bound, buffer, s);
+    if (now && s.bytes == buffer.size()) [[likely]]
+        return done(s, ec);
+    return read_exactly(bound, now, s, buffer, ec);
+}
+
+// The same after a first read that has not filled the buffer.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::read_exactly(bound_transport& bound, bool now, step s,
+                                             std::span<std::byte> buffer,
+                                             std::error_code& ec) noexcept {
+    operation op{bound, transport_.get()};
+    std::size_t have = 0;
+    for (;;) {
+        const std::size_t n = now ? done(s, ec) : read_once(op, s, buffer.subspan(have), ec);
+        have += n;
+        if (ec || have == buffer.size())
             break;
         if (n == 0) {
             report(errc::end_of_stream, ec);
             break;
         }
-        done += n;
-        if (done != buffer.size() && is_late(op, ec))
+        if (is_late(op, ec))
             break;
+        now = read_now(bound, buffer.subspan(have), s);
     }
-    return done;
+    return have;
 }
 
 template <backend B, detail::held_transport T>
 void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
                                   std::size_t limit) noexcept {
-    if (!begin(ec))
-        return;
-    operation op{wire_, transport_.get()};
+    const detail::call_check alone{state_.in_call};
+    bound_transport bound{wire_, transport_.get()};
+    operation op{bound, transport_.get()};
     const std::size_t before = text.size();
     std::size_t used = before;
+    ec.clear();
     for (std::size_t n = 1; n != 0;) {
         if (used == text.size() &&
             !detail::enough_memory_for([&] { text.resize(used < 8192 ? 16384 : used * 2); })) {
             report(errc::not_enough_memory, ec);
             break;
         }
-        n = read_record(
-            op, std::as_writable_bytes(std::span{text.data(), text.size()}).subspan(used), ec);
+        const auto room = std::as_writable_bytes(std::span{text}).subspan(used);
+        step s;
+        n = read_now(bound, room, s) ? done(s, ec) : read_once(op, s, room, ec);
         used += n;
         if (used - before > limit) {
             used = before + limit;
@@ -78,36 +101,63 @@ void basic_stream<B, T>::read_all(std::string& text, std::error_code& ec,
 
 template <backend B, detail::held_transport T>
 std::size_t basic_stream<B, T>::write_some(byte_view data, std::error_code& ec) noexcept {
-    if (!begin_write(ec))
-        return 0;
-    operation op{wire_, transport_.get()};
-    return write_record(op, data, ec);
+    const detail::call_check alone{state_.in_call};
+    bound_transport bound{wire_, transport_.get()};
+    step s;
+    if (write_now(bound, data, s)) [[likely]]
+        return done(s, ec);
+    operation op{bound, transport_.get()};
+    return write_once(op, s, data, ec);
 }
 
 template <backend B, detail::held_transport T>
 std::size_t basic_stream<B, T>::write_all(byte_view data, std::error_code& ec) noexcept {
-    if (!begin_write(ec))
-        return 0;
-    operation op{wire_, transport_.get()};
-    std::size_t done = 0;
-    while (done != data.size() && !ec)
-        done += write_record(op, data.subspan(done), ec);
-    return done;
+    const detail::call_check alone{state_.in_call};
+    bound_transport bound{wire_, transport_.get()};
+    step s;
+    const bool now = data.size() <= B::record_payload && write_now(bound, data, s);
+    if (now && s.bytes == data.size()) [[likely]]
+        return done(s, ec);
+    return write_all(bound, now, s, data, ec);
+}
+
+// The same after a first write that was not all.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::write_all(bound_transport& bound, bool now, step s, byte_view data,
+                                          std::error_code& ec) noexcept {
+    operation op{bound, transport_.get()};
+    std::size_t written = 0;
+    for (;;) {
+        byte_view rest = data.subspan(written);
+        written += now                                ? done(s, ec)
+                   : rest.size() <= B::record_payload ? write_once(op, s, rest, ec)
+                                                      : write_several(op, rest, ec);
+        if (ec || written == data.size())
+            return written;
+        rest = data.subspan(written);
+        now = rest.size() <= B::record_payload && write_now(bound, rest, s);
+    }
 }
 
 template <backend B, detail::held_transport T>
 void basic_stream<B, T>::close_notify(std::error_code& ec) noexcept {
-    if (!begin(ec))
+    const detail::call_check alone{state_.in_call};
+    const entry in{*this, ec};
+    if (!in)
         return;
-    operation op{wire_, transport_.get()};
+    bound_transport bound{wire_, transport_.get()};
+    operation op{bound, transport_.get()};
     finish_close(op, ec);
 }
 
 template <backend B, detail::held_transport T>
 void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
-    if (!begin(ec))
+    const detail::call_check alone{state_.in_call};
+    const entry in{*this, ec};
+    if (!in)
         return;
-    operation op{wire_, transport_.get()};
+    bound_transport bound{wire_, transport_.get()};
+    operation op{bound, transport_.get()};
     if (!finish_close(op, ec))
         return;
     std::byte dropped[1024];
@@ -117,7 +167,9 @@ void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
 
 template <backend B, detail::held_transport T>
 std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noexcept {
-    if (!begin(ec))
+    const detail::call_check alone{state_.in_call};
+    const entry in{*this, ec};
+    if (!in)
         return std::nullopt;
     if (!state_.unwrappable) {
         report(error_info{errc::not_supported,
@@ -125,7 +177,8 @@ std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noex
                ec);
         return std::nullopt;
     }
-    operation op{wire_, transport_.get()};
+    bound_transport bound{wire_, transport_.get()};
+    operation op{bound, transport_.get()};
     if (!finish_close(op, ec))
         return std::nullopt;
     if (!state_.peer_closed && B::pending(connection_) == 0) {
@@ -157,15 +210,19 @@ std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noex
 
 template <backend B, detail::held_transport T>
 void basic_stream<B, T>::flush(std::error_code& ec) noexcept {
-    if (!begin(ec))
+    const detail::call_check alone{state_.in_call};
+    const entry in{*this, ec};
+    if (!in)
         return;
-    operation op{wire_, transport_.get()};
+    bound_transport bound{wire_, transport_.get()};
+    operation op{bound, transport_.get()};
     flush(op, ec);
 }
 
 // What every operation begins with: nothing happens on an empty or a broken stream.
 template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::begin(std::error_code& ec) noexcept {
+    state_.plain = false;
     ec.clear();
     if (state_.fatal) {
         ec = state_.last_code = state_.fatal;
@@ -176,17 +233,6 @@ bool basic_stream<B, T>::begin(std::error_code& ec) noexcept {
         return false;
     }
     return true;
-}
-
-template <backend B, detail::held_transport T>
-bool basic_stream<B, T>::begin_write(std::error_code& ec) noexcept {
-    if (!begin(ec))
-        return false;
-    if (state_.close_begun)
-        report(errc::stream_closed, ec);
-    else if (wire_.write_error)
-        report(error_info{wire_.write_error}, ec);
-    return !ec;
 }
 
 template <backend B, detail::held_transport T>
@@ -220,7 +266,29 @@ bool basic_stream<B, T>::finish_handshake(operation& op, std::error_code& ec) no
     return true;
 }
 
-// Reads what one record holds, after the handshake and a first try to send what is unsent.
+// The plain case, which nearly every read is: nothing is in the way, and the engine has the data.
+// False if that is not so; `s` is the engine's answer if it was asked.
+template <backend B, detail::held_transport T>
+bool basic_stream<B, T>::read_now(bound_transport& bound, std::span<std::byte> buffer,
+                                  step& s) noexcept {
+    if (!is_plain() || buffer.empty())
+        return false;
+    s = B::read(connection_, bound, buffer);
+    return is_done(s, bound);
+}
+
+// Reads what one record holds, where read_now has not.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::read_once(operation& op, const step& s, std::span<std::byte> buffer,
+                                          std::error_code& ec) noexcept {
+    const bool asked = is_plain() && !buffer.empty();
+    const entry in{*this, ec};
+    if (asked)
+        return finish_read(op, s, buffer, ec);
+    return in ? read_record(op, buffer, ec) : 0;
+}
+
+// The same, after the handshake and a first try to send what is unsent.
 template <backend B, detail::held_transport T>
 std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> buffer,
                                             std::error_code& ec) noexcept {
@@ -232,11 +300,17 @@ std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> 
     }
     if (state_.peer_closed)
         return 0;
+    if (!wire_.output.empty())
+        op.bound.flush();
+    op.bound.allow_input();
+    return finish_read(op, B::read(connection_, op.bound, buffer), buffer, ec);
+}
+
+// What the engine's answer to a read means, and the same call again where it wants input.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::finish_read(operation& op, step s, std::span<std::byte> buffer,
+                                            std::error_code& ec) noexcept {
     for (;;) {
-        if (!wire_.output.empty())
-            op.bound.flush();
-        op.bound.allow_input();
-        const step s = B::read(connection_, op.bound, buffer);
         if (wire_.write_error && wire_.write_error == errc::output_overflow)
             return give_up(error_info{wire_.write_error}, ec), 0;
         switch (s.next) {
@@ -253,35 +327,105 @@ std::size_t basic_stream<B, T>::read_record(operation& op, std::span<std::byte> 
         }
         if (!send_then_await_input(op, ec))
             return 0;
+        if (!wire_.output.empty())
+            op.bound.flush();
+        op.bound.allow_input();
+        s = B::read(connection_, op.bound, buffer);
     }
 }
 
-// Writes what one call of the engine takes. The bytes are done when the transport has them; until
-// then they are sealed, and a repeated call goes on where this one stopped.
+// The plain case of a write, as read_now.
+template <backend B, detail::held_transport T>
+bool basic_stream<B, T>::write_now(bound_transport& bound, byte_view data, step& s) noexcept {
+    if (!is_plain() || data.empty())
+        return false;
+    bound.allow_output(detail::most_output(data.size()));
+    s = B::write(connection_, bound, data);
+    return is_done(s, bound);
+}
+
+// Writes what one call of the engine takes, where write_now has not. The bytes are done when the
+// transport has them; until then they are sealed, and a repeated call goes on where this one
+// stopped.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::write_once(operation& op, const step& s, byte_view data,
+                                           std::error_code& ec) noexcept {
+    const bool asked = is_plain() && !data.empty();
+    const entry in{*this, ec};
+    if (asked)
+        return finish_write(op, s, data, ec);
+    return in && may_write(op, data, ec) ? write_record(op, data, ec) : 0;
+}
+
+template <backend B, detail::held_transport T>
+bool basic_stream<B, T>::may_write(operation& op, byte_view data, std::error_code& ec) noexcept {
+    if (state_.close_begun)
+        return report(errc::stream_closed, ec), false;
+    if (wire_.write_error)
+        return report(error_info{wire_.write_error}, ec), false;
+    if (data.empty())
+        return false;
+    if (data.size() < state_.sealed)
+        return report(errc::bad_write_retry, ec), false;
+    return (established() || finish_handshake(op, ec)) && (wire_.output.empty() || flush(op, ec));
+}
+
 template <backend B, detail::held_transport T>
 std::size_t basic_stream<B, T>::write_record(operation& op, byte_view data,
                                              std::error_code& ec) noexcept {
-    if (!data.empty() && data.size() < state_.sealed)
-        return report(errc::bad_write_retry, ec), 0;
-    if (data.empty() || !(established() || finish_handshake(op, ec)) ||
-        (!wire_.output.empty() && !flush(op, ec)))
-        return 0;
-    if (state_.sealed == 0) {
-        op.bound.allow_output(data.size() + data.size() / 4);
-        op.bound.allow_input();
-        step s;
-        while ((s = B::write(connection_, op.bound, data)).next == want::read)
-            if (!send_then_await_input(op, ec))
-                return 0;
-        if (s.next != want::nothing)
-            return fail(op, s.next, ec), 0;
-        if (wire_.write_error)
-            return report(error_info{wire_.write_error}, ec), 0;
-        state_.sealed = s.bytes;
-        if (!wire_.output.empty() && !flush(op, ec))
+    if (state_.sealed != 0)
+        return std::exchange(state_.sealed, 0);
+    op.bound.allow_output(detail::most_output(data.size()));
+    op.bound.allow_input();
+    return finish_write(op, B::write(connection_, op.bound, data), data, ec);
+}
+
+// What the engine's answer to a write means, and the same call again where it wants input.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::finish_write(operation& op, step s, byte_view data,
+                                             std::error_code& ec) noexcept {
+    while (s.next == want::read) {
+        if (!send_then_await_input(op, ec))
             return 0;
+        op.bound.allow_input();
+        s = B::write(connection_, op.bound, data);
     }
+    if (s.next != want::nothing)
+        return fail(op, s.next, ec), 0;
+    if (wire_.write_error)
+        return report(error_info{wire_.write_error}, ec), 0;
+    state_.sealed = s.bytes;
+    if (!wire_.output.empty() && !flush(op, ec))
+        return 0;
     return std::exchange(state_.sealed, 0);
+}
+
+// Writes data of more than one record: a group of them is kept together and sent at once. Where
+// there is no memory for that, and where the engine stops on the way, as far as it goes.
+template <backend B, detail::held_transport T>
+std::size_t basic_stream<B, T>::write_several(operation& op, byte_view data,
+                                              std::error_code& ec) noexcept {
+    const entry in{*this, ec};
+    if (!in || !may_write(op, data, ec))
+        return 0;
+    if (state_.sealed != 0)
+        return std::exchange(state_.sealed, 0);
+    const byte_view group = data.first(std::min(data.size(), detail::group_size));
+    if (wire_.output.reserve(detail::most_output(group.size())).empty())
+        return write_record(op, data, ec);
+    op.bound.allow_output(detail::most_output(group.size()));
+    op.bound.allow_input();
+    op.bound.cork(true);
+    step s;
+    std::size_t sealed = 0;
+    while (sealed != group.size() &&
+           (s = B::write(connection_, op.bound, group.subspan(sealed))).next == want::nothing)
+        sealed += s.bytes;
+    op.bound.cork(false);
+    if (sealed != 0 && s.next == want::read)
+        s.next = want::nothing;
+    s.bytes = sealed;
+    return finish_write(op, s, data, ec);
 }
 
 template <backend B, detail::held_transport T>
@@ -336,13 +480,13 @@ bool basic_stream<B, T>::is_late(operation& op, std::error_code& ec) noexcept {
     return true;
 }
 
-// For the engine that wants input: what it has written goes out first, as far as it can, since the
-// peer may wait for it.
+// For the engine that wants input: what it has written goes out, before and while the input is
+// waited for, since the peer may wait for it.
 template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::send_then_await_input(operation& op, std::error_code& ec) noexcept {
     if (!wire_.output.empty())
         op.bound.flush();
-    return await(op, direction::read, ec);
+    return await(op, wire_.output.empty() ? direction::read : direction::both, ec);
 }
 
 // Ends the connection with the reason that lies deepest: the system's, the stream's, the engine's.
