@@ -59,36 +59,35 @@ concept names_its_engine = requires {
 /// conversion to bool that they are not null.
 template <class B>
 concept has_configuration = std::movable<typename B::configuration> &&
-    std::default_initializable<typename B::configuration> &&
-    std::constructible_from<bool, const typename B::configuration&>;
+                            std::default_initializable<typename B::configuration> &&
+                            std::constructible_from<bool, const typename B::configuration&>;
 template <class B>
-concept has_connection =
-    std::movable<typename B::connection> && std::default_initializable<typename B::connection> &&
-    std::constructible_from<bool, const typename B::connection&>;
+concept has_connection = std::movable<typename B::connection> &&
+                         std::default_initializable<typename B::connection> &&
+                         std::constructible_from<bool, const typename B::connection&>;
 
 /// makes_configurations: `configure` makes one from settings; `share` makes another one under other
 /// settings that holds the same certificates, keys and anchors by reference. Null on failure, which
 /// the error_info then describes.
 template <class B>
-concept makes_configurations = requires(const typename B::configuration& c, const settings& s,
-                                        error_info& error) {
-    { B::configure(s, error) } -> std::same_as<typename B::configuration>;
-    { B::share(c, s, error) } -> std::same_as<typename B::configuration>;
-};
+concept makes_configurations =
+    requires(const typename B::configuration& c, const settings& s, error_info& error) {
+        { B::configure(s, error) } -> std::same_as<typename B::configuration>;
+        { B::share(c, s, error) } -> std::same_as<typename B::configuration>;
+    };
 
 /// applies_settings: `apply` puts settings into a configuration that no connection uses; false
 /// if it can't, and then nothing has changed.
 template <class B>
-concept applies_settings = requires(typename B::configuration& c, const settings& s,
-                                    error_info& error) {
-    { B::apply(c, s, error) } -> std::same_as<bool>;
-};
+concept applies_settings =
+    requires(typename B::configuration& c, const settings& s, error_info& error) {
+        { B::apply(c, s, error) } -> std::same_as<bool>;
+    };
 
 /// knows_its_versions: `has_version` is true if the engine as built speaks this version.
 template <class B>
 concept knows_its_versions = requires(tls_version v) {
-    { B::has_version(v) }
-    noexcept->std::same_as<bool>;
+    { B::has_version(v) } noexcept -> std::same_as<bool>;
 };
 
 /// loads_identities: `add_identity` parses a certificate chain (DER, leaf first) and its key,
@@ -100,8 +99,7 @@ concept loads_identities = requires(typename B::configuration& c,
                                     const std::vector<byte_view>& chain,
                                     const private_key_source& key, error_info& error) {
     { B::add_identity(c, chain, key, error) } -> std::same_as<bool>;
-    { B::has_identity(in_force) }
-    noexcept->std::same_as<bool>;
+    { B::has_identity(in_force) } noexcept -> std::same_as<bool>;
 };
 
 /// loads_trust_anchors: `add_anchor` takes one certificate (DER) into a batch that is not yet part
@@ -115,25 +113,23 @@ concept loads_trust_anchors = requires(typename B::configuration& c,
     requires std::default_initializable<typename B::anchor_batch>;
     { B::add_anchor(batch, der, error) } -> std::same_as<bool>;
     { B::commit_anchors(c, batch, error) } -> std::same_as<bool>;
-    { B::anchor_count(in_force) }
-    noexcept->std::same_as<std::size_t>;
+    { B::anchor_count(in_force) } noexcept -> std::same_as<std::size_t>;
 };
 
 /// makes_connections: `connect` makes one connection under a configuration that outlives it.
 /// Nothing is sent. Null on failure.
 template <class B>
-concept makes_connections = requires(const typename B::configuration& c, const settings& s,
-                                     const connection_options& o, error_info& error) {
-    { B::connect(c, s, o, error) } -> std::same_as<typename B::connection>;
-    { B::reads_ahead(o) }
-    noexcept->std::same_as<bool>;
-};
+concept makes_connections =
+    requires(const typename B::configuration& c, const settings& s, const connection_options& o,
+             error_info& error) {
+        { B::connect(c, s, o, error) } -> std::same_as<typename B::connection>;
+        { B::reads_ahead(o) } noexcept -> std::same_as<bool>;
+    };
 
 /// handshakes: goes on with the handshake as far as the transport lets it.
 template <class B>
 concept handshakes = requires(typename B::connection& c, bound_transport& t) {
-    { B::handshake(c, t) }
-    noexcept->std::same_as<step>;
+    { B::handshake(c, t) } noexcept -> std::same_as<step>;
 };
 
 /// reads_and_writes: `read` gives decrypted bytes, at most one record's; `write` takes bytes, at
@@ -143,28 +139,23 @@ concept handshakes = requires(typename B::connection& c, bound_transport& t) {
 template <class B>
 concept reads_and_writes = requires(typename B::connection& c, bound_transport& t,
                                     std::span<std::byte> in, byte_view out) {
-    { B::read(c, t, in) }
-    noexcept->std::same_as<step>;
-    { B::write(c, t, out) }
-    noexcept->std::same_as<step>;
+    { B::read(c, t, in) } noexcept -> std::same_as<step>;
+    { B::write(c, t, out) } noexcept -> std::same_as<step>;
     { B::record_payload } -> std::convertible_to<std::size_t>;
 };
 
 /// closes: `close_notify` sends the alert (RFC 8446 6.1), once.
 template <class B>
 concept closes = requires(typename B::connection& c, bound_transport& t) {
-    { B::close_notify(c, t) }
-    noexcept->std::same_as<step>;
+    { B::close_notify(c, t) } noexcept -> std::same_as<step>;
 };
 
 /// reports_pending: `pending` counts decrypted bytes that the next read returns without the
 /// transport; `has_pending` is false only if the next read needs the transport.
 template <class B>
 concept reports_pending = requires(const typename B::connection& c) {
-    { B::pending(c) }
-    noexcept->std::same_as<std::size_t>;
-    { B::has_pending(c) }
-    noexcept->std::same_as<bool>;
+    { B::pending(c) } noexcept -> std::same_as<std::size_t>;
+    { B::has_pending(c) } noexcept -> std::same_as<bool>;
 };
 
 /// reports_failures: after want::failed `describe_failure` gives code, library, reason and alert,
@@ -172,10 +163,8 @@ concept reports_pending = requires(const typename B::connection& c) {
 /// are none.
 template <class B>
 concept reports_failures = requires(const typename B::connection& c, error_info& error) {
-    { B::describe_failure(c, error) }
-    noexcept->std::same_as<void>;
-    { B::verdict(c) }
-    noexcept->std::same_as<const verification*>;
+    { B::describe_failure(c, error) } noexcept -> std::same_as<void>;
+    { B::verdict(c) } noexcept -> std::same_as<const verification*>;
 };
 
 /// describes_connections: what the handshake has settled. `peer_chain` is the peer's certificates
@@ -183,45 +172,40 @@ concept reports_failures = requires(const typename B::connection& c, error_info&
 /// SNI.
 template <class B>
 concept describes_connections = requires(const typename B::connection& c) {
-    { B::version(c) }
-    noexcept->std::same_as<tls_version>;
-    { B::cipher(c) }
-    noexcept->std::same_as<cipher_info>;
+    { B::version(c) } noexcept -> std::same_as<tls_version>;
+    { B::cipher(c) } noexcept -> std::same_as<cipher_info>;
     { B::peer_chain(c) } -> std::same_as<std::vector<certificate>>;
     { B::server_name(c) } -> std::same_as<std::string>;
 };
 
 /// exposes_native_handles: `native_handle` is the engine's own object, null for a null connection.
 template <class B>
-concept exposes_native_handles = requires(const typename B::connection& c,
-                                          const typename B::configuration& configuration) {
-    { B::native_handle(c) }
-    noexcept;
-    { B::native_handle(configuration) }
-    noexcept;
-};
+concept exposes_native_handles =
+    requires(const typename B::connection& c, const typename B::configuration& configuration) {
+        { B::native_handle(c) } noexcept;
+        { B::native_handle(configuration) } noexcept;
+    };
 
 /// supports_alert_details: the engine tells the number of an alert that it received.
 template <class B>
 concept supports_alert_details = requires(const typename B::connection& c) {
-    { B::received_alert(c) }
-    noexcept->std::same_as<std::optional<alert_description>>;
+    { B::received_alert(c) } noexcept -> std::same_as<std::optional<alert_description>>;
 };
 
 /// declares_capabilities: `B::capabilities` claims what the backend does and hides nothing.
 template <class B>
 concept declares_capabilities = requires {
     { B::capabilities } -> std::convertible_to<const capability_set&>;
-}
-&&(B::capabilities.alert_details == supports_alert_details<B>);
+} && (B::capabilities.alert_details == supports_alert_details<B>);
 
 /// backend is the conjunction of what every engine must offer.
 template <class B>
-concept backend = names_its_engine<B> && has_configuration<B> && has_connection<B> &&
-    makes_configurations<B> && applies_settings<B> && knows_its_versions<B> &&
-    loads_identities<B> && loads_trust_anchors<B> && makes_connections<B> && handshakes<B> &&
-    reads_and_writes<B> && closes<B> && reports_pending<B> && reports_failures<B> &&
-    describes_connections<B> && exposes_native_handles<B> && declares_capabilities<B>;
+concept backend =
+    names_its_engine<B> && has_configuration<B> && has_connection<B> && makes_configurations<B> &&
+    applies_settings<B> && knows_its_versions<B> && loads_identities<B> &&
+    loads_trust_anchors<B> && makes_connections<B> && handshakes<B> && reads_and_writes<B> &&
+    closes<B> && reports_pending<B> && reports_failures<B> && describes_connections<B> &&
+    exposes_native_handles<B> && declares_capabilities<B>;
 
 // clang-format on
 

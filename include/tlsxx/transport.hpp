@@ -28,10 +28,8 @@ struct io_result {
 /// would-block with the codes of io_result.
 template <class T>
 concept transport = requires(T& t, std::span<std::byte> in, std::span<const std::byte> out) {
-    { t.read_some(in) }
-    noexcept->std::same_as<io_result>;
-    { t.write_some(out) }
-    noexcept->std::same_as<io_result>;
+    { t.read_some(in) } noexcept -> std::same_as<io_result>;
+    { t.write_some(out) } noexcept -> std::same_as<io_result>;
 };
 
 /// direction is what a wait is for; `both` ends when either is ready.
@@ -42,13 +40,11 @@ enum class direction : unsigned char { read, write, both };
 /// `start_operation()` gives a deadline for the operation that begins now (its type is the
 /// transport's own); `wait(direction, deadline)` returns no error when the transport is ready,
 /// errc::timed_out once the deadline has passed, ready or not, and errc::want_write (after a wait
-/// for direction::write) or errc::want_read at once for a transport that is set not to wait. A
-/// deadline with a member `passed()` is looked at even where nothing has to wait, against peers
-/// that never stop sending.
+/// for direction::write) or errc::want_read at once for a transport that is set not to wait. A deadline with a member
+/// `passed()` is looked at even where nothing has to wait, against peers that never stop sending.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& t, direction d) {
-    { t.wait(d, t.start_operation()) }
-    noexcept->std::same_as<std::error_code>;
+    { t.wait(d, t.start_operation()) } noexcept -> std::same_as<std::error_code>;
 };
 
 namespace detail {
@@ -56,14 +52,13 @@ namespace detail {
 // What basic_context::wrap makes a server of: see listener.hpp.
 template <class L>
 concept listening = requires(L& l, std::error_code& ec) {
-    { l.try_accept(ec) }
-    noexcept;
+    { l.try_accept(ec) } noexcept;
 };
 
 // The transport inside a stream that owns it (`T`) or refers to one (`T&`).
 template <class T>
 concept held_transport = transport<std::remove_reference_t<T>> &&
-    (std::is_lvalue_reference_v<T> || std::move_constructible<T>);
+                         (std::is_lvalue_reference_v<T> || std::move_constructible<T>);
 
 // An argument that is handed over, or referred to as std::ref: never moved from an lvalue.
 template <class T>
