@@ -59,11 +59,14 @@ class Lane:
         if broken.exists():
             self.fail(f"{lane}: {broken.read_text().strip()}")
             return
+        logs = build / lane / "meson-logs"
         try:
-            lines = (build / lane / "meson-logs" / "testlog.json").read_text().splitlines()
+            lines = (logs / "testlog.json").read_text().splitlines()
         except OSError:
             self.fail(f"{lane}: no test was run")
             return
+        if (logs / "soaklog.json").exists():  # only after tools/test --all
+            lines += (logs / "soaklog.json").read_text().splitlines()
         for line in lines:
             test = json.loads(line)
             name, result = test["name"], test["result"]

@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <cstdlib>
 
+#if defined(__GLIBC__)
 #include <malloc.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TEST_HEAP_HOOKS 1
