@@ -3,6 +3,11 @@
 // the peer's close_notify comes back whole and in order, however it arrives; on every ordered pair
 // of engines, from peers that are nothing but an engine, under TLS 1.2 and 1.3.
 
+#include <future>
+
+#include <tlsxx/socket.hpp>
+
+#include <interop/process.hpp>
 #include <support/pump.hpp>
 #include <support/raw_engine.hpp>
 
@@ -359,4 +364,107 @@ ENGINE_CASE("unwrap: beside a server that is nothing but an engine", "[engines:u
 
 ENGINE_CASE("unwrap: beside a client that is nothing but an engine", "[engines:unwrap]") {
     check_beside_raw(on, false);
+}
+
+// ---- the other way: bytes of TLS that were read before TLS began
+
+ENGINE_CASE("unwrap: a server may have read any part of the ClientHello",
+            "[engines:initial-bytes]") {
+    // OpenSSL's client is the faster one, and what the server is given counts.
+    for (const auto version : both_versions) {
+        const auto client_context = make_client(engine::openssl, version);
+        const auto server_context = make_server(on, version);
+        for (std::size_t peeked = 0, size = 1; peeked <= size; ++peeked) {
+            CAPTURE(to_string(version), peeked);
+            pipe_pair pipes;
+            std::error_code ec;
+            auto client = client_context->wrap(
+                std::move(pipes.client),
+                {.server_hostname = "localhost", .handshake = tlsxx::deferred}, ec);
+            client->handshake(ec);
+            const std::string hello = take_all(pipes.server.incoming());
+            size = hello.size();
+            pipes.server.inject(bytes_of(hello.substr(peeked)));
+            auto server = server_context->wrap(
+                std::move(pipes.server),
+                {.handshake = tlsxx::deferred,
+                 .initial_bytes = bytes_of(std::string_view{hello}.substr(0, peeked))},
+                ec);
+            REQUIRE_FALSE(ec);
+            CHECK(shake_hands(*client, *server));
+        }
+    }
+}
+
+// ---- servers that upgrade, beside a client that nobody here wrote
+
+namespace {
+
+constexpr std::chrono::seconds patience{20};
+
+std::string read_line(tlsxx::socket_transport& socket) {
+    std::string line; // byte by byte, since what is behind it is not this function's
+    std::error_code ec;
+    for (std::byte b[1]; !line.ends_with('\n') && socket.receive(b, ec) == 1;)
+        line += static_cast<char>(b[0]);
+    return line;
+}
+
+bool smtp(tlsxx::socket_transport& socket) {
+    std::error_code ec;
+    socket.send_all("220 here\r\n", ec);
+    if (!read_line(socket).starts_with("EHLO "))
+        return false;
+    socket.send_all("250-here\r\n250 STARTTLS\r\n", ec);
+    if (read_line(socket) != "STARTTLS\r\n")
+        return false;
+    socket.send_all("220 go\r\n", ec);
+    return !ec;
+}
+
+bool postgres(tlsxx::socket_transport& socket) {
+    std::error_code ec;
+    std::string request;
+    for (std::byte b[1]; request.size() < 8 && socket.receive(b, ec) == 1;)
+        request += static_cast<char>(b[0]);
+    if (request != std::string_view{"\0\0\0\x08\x04\xd2\x16\x2f", 8})
+        return false;
+    socket.send_all("S", ec);
+    return !ec;
+}
+
+} // namespace
+
+ENGINE_CASE("unwrap: a server is upgraded to by openssl s_client -starttls", "") {
+    const std::string openssl = find_program("openssl");
+    REQUIRE_FALSE(openssl.empty());
+    const auto context = make_server(on);
+    for (const bool is_smtp : {true, false}) {
+        CAPTURE(is_smtp);
+        std::error_code ec;
+        auto listener = tlsxx::listen({.address = "127.0.0.1"}, ec);
+        REQUIRE_FALSE(ec);
+        listener.set_timeout(patience, ec);
+        auto server = std::async(std::launch::async, [&] {
+            std::error_code server_ec;
+            auto socket = listener.accept(server_ec);
+            socket.set_timeout(patience, server_ec);
+            if (server_ec || !(is_smtp ? smtp(socket) : postgres(socket)))
+                return std::make_error_code(std::errc::protocol_error);
+            auto stream = context->wrap(std::move(socket), {}, server_ec);
+            if (!server_ec)
+                stream->write_all("welcome to TLS\n", server_ec);
+            if (!server_ec)
+                stream->shutdown(server_ec);
+            return server_ec;
+        });
+        process client{{openssl, "s_client", "-connect",
+                        "127.0.0.1:" + std::to_string(listener.port()), "-starttls",
+                        is_smtp ? "smtp" : "postgres", "-CAfile", pki("root.pem"),
+                        "-verify_return_error", "-verify_hostname", "localhost", "-quiet"}};
+        CHECK(client.prints("welcome to TLS"));
+        CHECK_FALSE(server.get());
+        INFO(client.printed());
+        CHECK(client.exit_status() == 0);
+    }
 }
