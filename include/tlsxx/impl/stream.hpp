@@ -161,7 +161,11 @@ void basic_stream<B, T>::shutdown(std::error_code& ec) noexcept {
     if (!finish_close(op, ec))
         return;
     std::byte dropped[1024];
-    while (read_record(op, dropped, ec) != 0 && !is_late(op, ec)) {
+    std::size_t n = 0, cost = 0;
+    while ((n = read_record(op, dropped, ec)) != 0 && !is_late(op, ec)) {
+        cost += n + 64; // what is around the data of a small record
+        if (cost > detail::input_limit && !op.waits())
+            return report(errc::message_too_large, ec);
     }
 }
 
@@ -499,7 +503,8 @@ void basic_stream<B, T>::fail(operation& op, want why, std::error_code& ec) noex
         info.set_code(op.bound.error());
     else if (why == want::failed)
         B::describe_failure(connection_, info);
-    else if (wire_.write_error && !established()) // a read is about what was not read
+    else if (wire_.write_error && // a read is about what was not read, unless a reset took it
+             (!established() || wire_.write_error == std::errc::connection_reset))
         info.set_code(wire_.write_error);
     else
         info.set_code(errc::stream_truncated);
