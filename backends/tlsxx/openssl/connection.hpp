@@ -103,13 +103,13 @@ inline void on_message(int sent, int version, int type, const void* bytes, std::
 }
 
 // The reason for a failure that has just happened, out of the queue. Where entries of the
-// application may lie below it, only libssl's newest run is taken.
+// application may lie below it, only what such a failure leaves is taken.
 inline unsigned long take_failure(const connection_body& body) noexcept {
     if (body.queue_is_ours)
         return take_reason();
     set_aside_errors all;
     all.take();
-    const unsigned long reason = all.drop_newest_run();
+    const unsigned long reason = all.drop_newest_failure();
     all.put_back();
     return reason;
 }
@@ -153,9 +153,12 @@ inline step read(connection_body& body, bound_transport& transport,
 }
 
 // In the middle of a message after the handshake libssl reads the rest of it before it writes: then
-// even a write may want input.
+// even a write may want input. Where it owes the peer a KeyUpdate, the write sends that first, by
+// the handshake machine.
 inline step write(connection_body& body, bound_transport& transport, byte_view bytes) noexcept {
     const bound_call call{body, transport};
+    if (::SSL_get_key_update_type(body.ssl.get()) != SSL_KEY_UPDATE_NONE)
+        take_over_queue(body);
     std::size_t n = 0;
     if (::SSL_write_ex(body.ssl.get(), bytes.data(), bytes.size(), &n) != 1)
         return why_not(body);

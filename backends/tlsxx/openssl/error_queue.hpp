@@ -47,26 +47,41 @@ public:
     }
     bool empty() const noexcept { return entries_.empty(); }
 
-    // Takes out what a failed call has left on top of older entries: the newest run of libssl's,
-    // and the provider's below it if a record did not decrypt. Gives the one that says why; 0 if
-    // there is no such run.
-    unsigned long drop_newest_run() noexcept {
+    // Takes out what a failed data call has left on top of the application's entries, which may be
+    // libssl's too: one of libssl's, the record layer's own below the one that says nothing, and
+    // the provider's if a record did not decrypt. Gives the one that says why; 0 if there is none.
+    unsigned long drop_newest_failure() noexcept {
         unsigned long reason = 0;
-        while (ends_in(ERR_LIB_SSL)) {
-            if (reason == 0 || ERR_GET_REASON(reason) == record_layer_failure)
-                reason = entries_.back().code;
-            entries_.pop_back();
-        }
+        if (ends_in(ERR_LIB_SSL))
+            reason = drop_newest();
+        if (ERR_GET_REASON(reason) == record_layer_failure && ends_in(ERR_LIB_SSL))
+            reason = drop_newest();
         if (ERR_GET_REASON(reason) == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC &&
-            ends_in(ERR_LIB_PROV) &&
-            ERR_GET_REASON(entries_.back().code) == PROV_R_CIPHER_OPERATION_FAILED)
-            entries_.pop_back();
+            ends_in(ERR_LIB_PROV) && newest_is(PROV_R_CIPHER_OPERATION_FAILED))
+            drop_newest();
+        // For want of memory libssl writes down both, and again for the alert that it can't send.
+        if (ERR_GET_REASON(reason) == ERR_R_INTERNAL_ERROR ||
+            ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE)
+            while (!entries_.empty() &&
+                   (newest_is(ERR_R_MALLOC_FAILURE) ||
+                    (ends_in(ERR_LIB_SSL) && newest_is(ERR_R_INTERNAL_ERROR))))
+                if (const unsigned long code = drop_newest();
+                    ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+                    reason = code;
         return reason;
     }
 
 private:
     bool ends_in(int library) const noexcept {
         return !entries_.empty() && ERR_GET_LIB(entries_.back().code) == library;
+    }
+    bool newest_is(int reason) const noexcept {
+        return ERR_GET_REASON(entries_.back().code) == reason;
+    }
+    unsigned long drop_newest() noexcept {
+        const unsigned long code = entries_.back().code;
+        entries_.pop_back();
+        return code;
     }
 
     struct entry {
@@ -75,6 +90,7 @@ private:
         std::string file;
         std::string function;
         std::string data;
+        bool has_data = false;
 
         bool pop() {
             const char* file_name = nullptr;
@@ -86,16 +102,16 @@ private:
                 return false;
             file = file_name ? file_name : "";
             function = function_name ? function_name : "";
-            data = text && (flags & ERR_TXT_STRING) != 0 ? text : "";
+            has_data = text && (flags & ERR_TXT_STRING) != 0;
+            data = has_data ? text : "";
             return true;
         }
         void push() const noexcept {
             ::ERR_new();
             ::ERR_set_debug(file.c_str(), line, function.c_str());
-            if (data.empty())
-                ::ERR_set_error(ERR_GET_LIB(code), ERR_GET_REASON(code), nullptr);
-            else
-                ::ERR_set_error(ERR_GET_LIB(code), ERR_GET_REASON(code), "%s", data.c_str());
+            ::ERR_set_error(ERR_GET_LIB(code), ERR_GET_REASON(code), nullptr);
+            if (has_data) // of any length, which ERR_set_error's own text is not
+                ::ERR_add_error_data(1, data.c_str());
         }
     };
 
