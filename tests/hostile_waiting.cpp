@@ -203,6 +203,33 @@ ENGINE_CASE("hostile: a peer that never stops sending can't prolong a shutdown",
     }
 }
 
+ENGINE_CASE("hostile: a flood of data holds one call of shutdown no longer than 1 MiB of it", "") {
+    for (const victim_kind& v : victims(on)) {
+        for (const std::size_t size : {16'000UL, 1UL}) {
+            INFO(v.name() << ": records of " << size);
+            siege s{v};
+            s.up();
+            std::string bytes;
+            while (bytes.size() < 2'500'000)
+                bytes += s.tap->seal(application_type, std::string(size, 'x'));
+            s.deliver(bytes);
+            int calls = 0;
+            do {
+                const std::size_t before = s.taken();
+                s.call([&](any_stream& stream) { stream.shutdown(s.ec); });
+                CHECK(s.taken() - before < (1 << 20) + 40'000); // see detail::input_limit
+            } while (s.ec == errc::message_too_large && ++calls != 10);
+            CHECK(calls > 1);
+            CHECK(s.ec == errc::want_read);
+            s.deliver(s.tap->seal(alert_type, std::string_view{"\x01\0", 2}));
+            s.call([&](any_stream& stream) { stream.shutdown(s.ec); });
+            CHECK_FALSE(s.ec);
+            CHECK(heap::peak() < 200'000);
+            s.report("a flood of data, to shutdown without waiting");
+        }
+    }
+}
+
 ENGINE_CASE("hostile: a peer that reads nothing is written to until the deadline", "") {
     for (const victim_kind& v : victims(on)) {
         INFO(v.name());

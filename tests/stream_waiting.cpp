@@ -213,6 +213,32 @@ TEST_CASE("stream: a peer that never stops sending can't prolong a shutdown") {
     CHECK(test.wire.waits.back().operation == 1);
 }
 
+TEST_CASE("stream: a shutdown that can't wait drops 1 MiB, and gives control back") {
+    const auto floods = [](auto& test) {
+        auto stream = test.open_established();
+        for (int i = 0; i != 20'000; ++i)
+            test.wire.input += "x|";
+        stream.shutdown(test.ec);
+        CHECK(test.ec == errc::message_too_large);
+        CHECK_FALSE(test.wire.input.empty());
+        // It goes on, if it is asked to.
+        stream.shutdown(test.ec);
+        CHECK(test.ec == errc::want_read);
+        test.wire.input += "!";
+        stream.shutdown(test.ec);
+        CHECK_FALSE(test.ec);
+    };
+    SECTION("since it has no wait") {
+        mock_case<> test;
+        floods(test);
+    }
+    SECTION("since it is told not to") {
+        waiting_case test;
+        test.wire.on_wait = [](direction) { return make_error_code(errc::want_read); };
+        floods(test);
+    }
+}
+
 TEST_CASE("stream: shutdown with a time-out of its own leaves the transport's as it was") {
     waiting_case test;
     auto stream = test.open_established();

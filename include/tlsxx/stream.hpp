@@ -114,7 +114,9 @@ public:
     void close_notify(std::error_code& ec) noexcept;
 
     /// shutdown closes both ways: it sends close_notify and waits for the peer's, dropping data
-    /// that comes before it. The transport's time-out bounds it as a whole.
+    /// that comes before it. The transport's time-out bounds it as a whole. Over a transport that
+    /// does not wait one call drops 1 MiB; if more is at hand, it is errc::message_too_large: call
+    /// again, or give up on the peer.
     void shutdown(std::error_code& ec) noexcept;
 
     /// shutdown with a deadline of its own, `timeout` from now, for transports that have one.

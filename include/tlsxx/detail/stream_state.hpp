@@ -164,13 +164,18 @@ public:
                 held = !deadline_->passed();
             if (!held)
                 ec = transport_.wait(direction::read, *deadline_);
-            if (ec == errc::want_read) // set not to wait: there is no deadline
+            if (ec == errc::want_read) { // set not to wait: there is no deadline
                 ec.clear();
+                waits_ = false;
+            }
             return static_cast<bool>(ec);
         } else {
             return false;
         }
     }
+
+    // False once it is known that no wait ever ends this operation.
+    bool waits() const noexcept { return waits_; }
 
     // True when it is worth trying again; otherwise `ec` is time-out, would-block or a failure.
     bool wait(direction d, std::error_code& ec) noexcept {
@@ -190,6 +195,7 @@ private:
     T& transport_;
     std::optional<typename deadline_of<T>::type> deadline_;
     unsigned reads_ = 0;
+    bool waits_ = waitable_transport<T>;
 };
 
 // A transport whose time-out can be set for a while.
