@@ -22,10 +22,11 @@ failures = []
 
 
 def check(what, good, *details):
-    print("ok    " if good else "FAILED", what, flush=True)
+    # standard output is for the reason why something was left out, which tools/summary.py shows
+    print("ok    " if good else "FAILED", what, file=sys.stderr, flush=True)
     if not good:
         failures.append(what)
-        print(*details, sep="\n")
+        print(*details, sep="\n", file=sys.stderr)
 
 
 def run(name, *words):
