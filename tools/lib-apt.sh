@@ -1,7 +1,19 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSL-1.0
-# Packages from other suites of the distribution, without touching the machine's own apt state.
-# Needs lib.sh.
+# What this system is, and packages from other suites of the distribution, without touching the
+# machine's own apt state. Needs lib.sh.
+
+os_id=unknown os_like='' os_name='an unknown system' codename=''
+if [ -r /etc/os-release ]; then
+    os_id=$(. /etc/os-release && echo "${ID-unknown}")
+    os_like=$(. /etc/os-release && echo "${ID_LIKE-}")
+    os_name=$(. /etc/os-release && echo "${PRETTY_NAME-$os_id}")
+    codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+fi
+debian_like=no
+case " $os_id $os_like " in
+*' debian '* | *' ubuntu '*) has apt-get && has dpkg && debian_like=yes ;;
+esac
 
 apt_state=$deps/apt
 
