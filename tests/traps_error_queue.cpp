@@ -8,7 +8,6 @@
 #include <memory>
 #include <numeric>
 #include <random>
-#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,8 +78,8 @@ std::size_t entries_of_the_application = 3;
 
 // Makes a call, and looks at the queue after it.
 template <class Call>
-auto keep(Call call, std::source_location where = std::source_location::current()) {
-    INFO("the call in line " << where.line());
+auto keep(Call call, int line = __builtin_LINE()) {
+    INFO("the call in line " << line);
     const auto before = expected(entries_of_the_application);
     fill(entries_of_the_application);
     struct look {
@@ -95,9 +94,9 @@ auto keep(Call call, std::source_location where = std::source_location::current(
 
 // Each of these calls for an error code.
 template <class Call>
-std::error_code kept(Call call, std::source_location where = std::source_location::current()) {
+std::error_code kept(Call call, int line = __builtin_LINE()) {
     std::error_code ec;
-    keep([&] { call(ec); }, where);
+    keep([&] { call(ec); }, line);
     return ec;
 }
 
@@ -144,13 +143,11 @@ void shake(connection& c) {
         }));
 }
 
-std::error_code kept_read(any_stream& stream, std::string& got,
-                          std::source_location where = std::source_location::current()) {
-    return kept([&](std::error_code& ec) { got = read_once(stream, ec); }, where);
+std::error_code kept_read(any_stream& stream, std::string& got, int line = __builtin_LINE()) {
+    return kept([&](std::error_code& ec) { got = read_once(stream, ec); }, line);
 }
-std::error_code kept_write(any_stream& stream, std::string_view text,
-                           std::source_location where = std::source_location::current()) {
-    return kept([&](std::error_code& ec) { stream.write_all(text, ec); }, where);
+std::error_code kept_write(any_stream& stream, std::string_view text, int line = __builtin_LINE()) {
+    return kept([&](std::error_code& ec) { stream.write_all(text, ec); }, line);
 }
 
 } // namespace
