@@ -230,10 +230,10 @@ inline void backend::describe_failure(const connection& c, error_info& error) no
         const error_name names = names_of(native).main;
         error.set_engine(names.library, names.reason, native);
     } else {
-        if (code == errc::post_handshake_message)
-            error << "Mbed TLS has no KeyUpdate, the usual message of this kind";
-        else if (body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && !body.established)
+        if (body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && code != errc::protocol_error)
             error << "Mbed TLS takes no handshake message above 16 KiB";
+        else if (code == errc::post_handshake_message)
+            error << "Mbed TLS has no KeyUpdate, the usual message of this kind";
         detail::name_code(error, body.failure);
     }
     if (const auto alert = body.received.alert(); alert && code == errc::alert_received)

@@ -169,7 +169,8 @@ private:
 // certificates are due.
 inline bool is_certificate_too_long(const connection_body& body) noexcept {
     return body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && !body.established && body.has_sent &&
-           body.mode != tlsxx::verify_mode::none && body.built.length == 0;
+           body.mode != tlsxx::verify_mode::none && body.built.length == 0 &&
+           !body.received.is_oversized();
 }
 
 // The errc of the failure that ended a connection.
@@ -181,6 +182,11 @@ inline errc reason_for(const connection_body& body) noexcept {
     if (!body.established && main_code(body.failure) == MBEDTLS_ERR_SSL_INVALID_MAC &&
         body.received.alert())
         return errc::alert_received;
+    // What does not fit the engine's buffer: a record that is too large, or else a message.
+    if (body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && body.established)
+        return errc::post_handshake_message;
+    if (body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && body.received.is_oversized())
+        return errc::protocol_error;
     return classify(body.failure, body.established);
 }
 

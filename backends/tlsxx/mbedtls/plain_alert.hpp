@@ -39,6 +39,11 @@ public:
 
     // The last fatal one.
     std::optional<alert_description> alert() const noexcept { return alert_; }
+    // True if the last header announces more than any version of TLS allows (RFC 5246 6.2.3).
+    bool is_oversized() const noexcept {
+        constexpr std::size_t most = (1 << 14) + 2048;
+        return at_ >= header_size && record_size() - header_size > most;
+    }
 
 private:
     static constexpr std::size_t header_size = 5;
