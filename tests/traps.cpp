@@ -223,23 +223,29 @@ TEST_CASE("trap: a ticket that a write meets does not end the write: mbedtls",
 
 ENGINE_CASE("trap: a write in the middle of a message behind the handshake is not lost",
             "[engines:write-in-mid-message]") {
-    forging_peer c{on, false, tls_version::tls_1_3};
     // A ticket that comes in two records.
     const std::string ticket = handshake_message(session_ticket, ticket_body);
-    c.send(handshake_type, std::string_view{ticket}.substr(0, 9));
-    std::error_code ec;
-    CHECK(read_once(c.ours, ec).empty());
-    CHECK(ec == errc::want_read);
-    std::size_t sent = c.ours.write_some("written", ec);
-    CHECK((sent == 7 || ec == errc::want_read));
-    c.send(handshake_type, std::string_view{ticket}.substr(9));
-    if (sent == 0)
-        sent = c.ours.write_some("written", ec);
-    CHECK(sent == 7);
-    CHECK_FALSE(ec);
-    CHECK(read_once(c.theirs, ec) == "written");
-    c.send(application_type, "read");
-    CHECK(read_once(c.ours, ec) == "read");
+    for (const bool read_first : {false, true}) {
+        forging_peer c{on, false, tls_version::tls_1_3};
+        c.send(handshake_type, std::string_view{ticket}.substr(0, 9));
+        std::error_code ec;
+        CHECK(read_once(c.ours, ec).empty());
+        CHECK(ec == errc::want_read);
+        std::size_t sent = c.ours.write_some("written", ec);
+        CHECK((sent == 7 || ec == errc::want_read));
+        c.send(handshake_type, std::string_view{ticket}.substr(9));
+        if (read_first) { // what the write waits for is taken by a read
+            CHECK(read_once(c.ours, ec).empty());
+            CHECK(ec == errc::want_read);
+        }
+        if (sent == 0)
+            sent = c.ours.write_some("written", ec);
+        CHECK(sent == 7);
+        CHECK(read_once(c.theirs, ec) == "written");
+        CHECK_FALSE(ec);
+        c.send(application_type, "read");
+        CHECK(read_once(c.ours, ec) == "read");
+    }
 }
 
 ENGINE_CASE("trap: an empty record is no end and no data", "[engines:empty-record]") {
@@ -398,6 +404,58 @@ PAIR_CASE("trap: an alert comes behind the data that was blocked, each once",
         CHECK(read_once(*c.server, ec).empty());
         CHECK(ec == errc::stream_truncated);
     }
+}
+
+PAIR_CASE("trap: reads and writes that are cancelled lose nothing and double nothing",
+          "[engines:cancelled]") {
+    auto client_context = make_client(with.client, with.version);
+    auto server_context = make_server(with.server, with.version);
+    pipe_pair pipes;
+    pipes.client.set_capacity(3000);
+    pipes.server.set_capacity(3000);
+    std::error_code ec, server_ec;
+    const auto server =
+        server_context->wrap(std::move(pipes.server), {.handshake = tlsxx::deferred}, ec);
+    REQUIRE_FALSE(ec);
+    // While the client waits, the server sends back what it gets.
+    std::string held;
+    const auto clock = std::make_shared<waiting_pipe::clock>();
+    std::size_t turns = 0;
+    clock->on_wait = [&] {
+        if (++turns % 3 == 0)
+            clock->fails_at = clock->waits + 1; // the next one is cancelled
+        held.erase(0, server->write_all(held, server_ec));
+        held += read_once(*server, server_ec, 700);
+    };
+    const auto client =
+        client_context->wrap(waiting_pipe{std::move(pipes.client), clock},
+                             {.server_hostname = "localhost", .handshake = tlsxx::deferred}, ec);
+    REQUIRE_FALSE(ec);
+    std::size_t cancelled = 0;
+    const auto again = [&] {
+        REQUIRE((!ec || ec == errc::cancelled));
+        cancelled += ec ? 1U : 0U;
+        return static_cast<bool>(ec);
+    };
+    do
+        client->handshake(ec);
+    while (again());
+    const std::string text = pattern(50'000);
+    std::string got;
+    for (std::size_t sent = 0; sent != text.size();) {
+        const std::size_t n = std::min<std::size_t>(text.size() - sent, 1 + sent % 5000);
+        const std::size_t before = sent;
+        while (sent != before + n) {
+            sent += client->write_all(std::string_view{text}.substr(sent, before + n - sent), ec);
+            again();
+        }
+        while (got.size() != sent) {
+            got += read_once(*client, ec, 999);
+            again();
+        }
+    }
+    CHECK((got == text));
+    CHECK(cancelled > 10);
 }
 
 PAIR_CASE("trap: errors of the program's own making break nothing", "[engines:own-errors]") {

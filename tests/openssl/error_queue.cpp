@@ -134,6 +134,46 @@ TEST_CASE("openssl: the error queue through a refused handshake and failed loads
     check_untouched();
 }
 
+TEST_CASE("openssl: what a failing data call has left is told from the application's entries") {
+    using tlsxx::openssl::detail::record_layer_failure;
+    struct left {
+        std::vector<std::pair<int, int>> entries; // of the failure, oldest first
+        int reason;
+    };
+    const int alert = SSL_AD_REASON_OFFSET + SSL_AD_BAD_RECORD_MAC;
+    const int bad_mac = SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC;
+    const std::pair failed_cipher{ERR_LIB_PROV, PROV_R_CIPHER_OPERATION_FAILED};
+    const std::pair internal{ERR_LIB_SSL, ERR_R_INTERNAL_ERROR};
+    const std::pair no_memory{ERR_LIB_CRYPTO, ERR_R_MALLOC_FAILURE};
+    const std::pair record_layer{ERR_LIB_SSL, record_layer_failure};
+    for (const left& each :
+         {left{{{ERR_LIB_SSL, alert}}, alert}, left{{{ERR_LIB_SSL, bad_mac}}, bad_mac},
+          left{{failed_cipher, {ERR_LIB_SSL, bad_mac}}, bad_mac},
+          left{{failed_cipher, {ERR_LIB_SSL, bad_mac}, record_layer}, bad_mac},
+          left{{internal}, ERR_R_INTERNAL_ERROR}, left{{no_memory, internal}, ERR_R_MALLOC_FAILURE},
+          left{{no_memory, internal, no_memory, internal}, ERR_R_MALLOC_FAILURE}}) {
+        CAPTURE(each.reason, each.entries.size());
+        ::ERR_clear_error();
+        const std::pair<int, int> before[] = {{ERR_LIB_PROV, PROV_R_CIPHER_OPERATION_FAILED},
+                                              {ERR_LIB_SSL, SSL_R_BAD_LENGTH},
+                                              {ERR_LIB_SSL, alert}};
+        for (const auto& [library, reason] : before)
+            ERR_raise(library, reason);
+        for (const auto& [library, reason] : each.entries)
+            ERR_raise(library, reason);
+        tlsxx::openssl::detail::set_aside_errors all;
+        all.take();
+        CHECK(ERR_GET_REASON(all.drop_newest_failure()) == each.reason);
+        all.put_back();
+        for (const auto& [library, reason] : before) {
+            const unsigned long code = ::ERR_get_error();
+            CHECK(ERR_GET_LIB(code) == library);
+            CHECK(ERR_GET_REASON(code) == reason);
+        }
+        CHECK(::ERR_get_error() == 0);
+    }
+}
+
 TEST_CASE("openssl: names of libraries and reasons are Python's") {
     using tlsxx::openssl::detail::reason_name;
     CHECK(reason_name(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_CERTIFICATE_VERIFY_FAILED)).view() ==
