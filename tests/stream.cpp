@@ -595,6 +595,22 @@ TEST_CASE("stream: output that is lost ends writing, and reading goes on") {
     CHECK(test.ec == broken_pipe);
 }
 
+TEST_CASE("stream: an end behind a reset that a write has met is that reset") {
+    for (const std::error_code& met : {broken_pipe, reset}) {
+        mock_case test;
+        auto stream = test.open_established();
+        test.wire.write_error = met;
+        CHECK(test.write(stream, "data") == 0);
+        CHECK(test.ec == met);
+        test.wire.ended = true;
+        for (int i = 0; i != 2; ++i) {
+            CHECK(test.read(stream).empty());
+            // who writes to a peer that went without a word has still read a truncated stream
+            CHECK(test.ec == (met == reset ? reset : make_error_code(errc::stream_truncated)));
+        }
+    }
+}
+
 TEST_CASE("stream: output that is lost when it is retried is not wanted any more") {
     mock_case test;
     auto stream = test.open_established();

@@ -31,7 +31,7 @@ enum class cut_way { end, reset }; // what the one that is cut off sees: FIN or 
 struct cut {
     static constexpr std::size_t when_told = std::numeric_limits<std::size_t>::max();
 
-    bool client_side;              // who is cut off: the client, else the server
+    bool client_side; // who is cut off: the client, else the server
     cut_way how;
     std::size_t after = when_told; // this many bytes, counted on the way to it
 };
@@ -43,8 +43,8 @@ struct cut {
 class cutting_proxy {
 public:
     cutting_proxy(std::uint16_t server_port, const cut& what)
-        : server_port_{server_port}, cut_{what},
-          listener_{tlsxx::listen({.address = "127.0.0.1"})} {
+        : server_port_{server_port}, cut_{what}, listener_{
+                                                     tlsxx::listen({.address = "127.0.0.1"})} {
         int ends[2];
         if (::pipe2(ends, O_CLOEXEC) != 0)
             throw std::runtime_error{"pipe"};
@@ -73,9 +73,9 @@ private:
     // One of the two, and what goes to it.
     struct leg {
         tlsxx::socket_transport socket;
-        std::size_t taken = 0;    // bytes on the way to it
-        bool is_cut = false;      // gets nothing more
-        bool has_ended = false;   // says nothing more
+        std::size_t taken = 0;  // bytes on the way to it
+        bool is_cut = false;    // gets nothing more
+        bool has_ended = false; // says nothing more
     };
 
     void wake() {

@@ -3,13 +3,12 @@
 #include <interop/peers.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
-#include <initializer_list>
 #include <span>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -19,160 +18,14 @@ namespace test {
 
 namespace {
 
-// ---- what the commands have in common ------------------------------------------------------------
-
-[[noreturn]] void lacking(const std::string& what) {
-    if (std::getenv("TLSXX_SKIP_MISSING_PROGRAMS"))
-        SKIP(what);
-    FAIL(what << "; tools/setup installs it");
-    std::abort();
-}
-std::string installed(std::initializer_list<const char*> names) {
-    for (const char* name : names)
-        if (const std::string file = find_program(name); !file.empty())
-            return file;
-    lacking(std::string{*names.begin()} + " is not installed");
-}
-// Once, since what PATH has may be a script that looks for the real one.
-const std::string& python() {
-    static const std::string file = [] {
-        process probe{
-            {installed({"python3"}), "-c", "import ssl, sys; print(sys.executable, end='')"}};
-        if (probe.exit_status() != 0)
-            lacking("Python's ssl module is not installed");
-        return probe.printed();
-    }();
-    return file;
-}
-
-std::string certificate(const setting& s) { return pki(s.identity + ".pem"); }
-std::string chain(const setting& s) { return pki(s.identity + "-chain.pem"); }
-std::string key(const setting& s) { return pki(s.identity + ".key"); }
-std::string issuer(const setting& s) {
-    return pki(s.identity.find("untrusted") == std::string::npos ? "intermediate.pem"
-                                                                 : "other-root.pem");
-}
-std::string local(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
-
-std::string write_file(const launch& l, const char* name, const std::string& text) {
-    const std::string file = l.folder.file(name);
-    std::ofstream{file, std::ios::binary} << text;
-    return file;
-}
-
-// ---- openssl -------------------------------------------------------------------------------------
-
-arguments s_server(const launch& l) {
-    arguments all{installed({"openssl"}), "s_server", "-accept",
-                  local(0), "-cert", certificate(l.how),
-                  "-cert_chain", issuer(l.how), "-key",
-                  key(l.how), "-rev", l.how.is_1_3() ? "-tls1_3" : "-tls1_2",
-                  // other programs may show what our servers would not load
-                  "-cipher", "DEFAULT:@SECLEVEL=0"};
-    if (l.how.asks_certificate)
-        all.insert(all.end(), {"-Verify", "2", "-verify_return_error", "-CAfile", pki("root.pem")});
-    return all;
-}
-arguments s_client(const launch& l) {
-    arguments all{installed({"openssl"}), "s_client", "-connect", local(l.port), "-servername",
-                  "localhost", "-verify_hostname", "localhost", "-verify_return_error", "-CAfile",
-                  pki("root.pem"), "-quiet", l.how.is_1_3() ? "-tls1_3" : "-tls1_2"};
-    if (!l.how.identity.empty())
-        all.insert(all.end(), {"-cert", certificate(l.how), "-key", key(l.how), "-cert_chain", issuer(l.how)});
-    return all;
-}
-
-// ---- GnuTLS --------------------------------------------------------------------------------------
-
-std::string priority(const setting& s) {
-    return std::string{"NORMAL:-VERS-ALL:+VERS-TLS"} + (s.is_1_3() ? "1.3" : "1.2");
-}
-arguments gnutls_serv(const launch& l) {
-    arguments all{installed({"gnutls-serv"}), "--echo", "--port", std::to_string(l.port),
-                  "--x509certfile", chain(l.how), "--x509keyfile", key(l.how),
-                  "--priority", priority(l.how)};
-    if (l.how.asks_certificate)
-        all.insert(all.end(), {"--require-client-cert", "--verify-client-cert", "--x509cafile", pki("root.pem")});
-    return all;
-}
-arguments gnutls_cli(const launch& l) {
-    arguments all{installed({"gnutls-cli"}), "--x509cafile", pki("root.pem"), "--port",
-                  std::to_string(l.port), "--verify-hostname", "localhost", "--sni-hostname",
-                  "localhost", "--priority", priority(l.how)};
-    if (!l.how.identity.empty())
-        all.insert(all.end(), {"--x509certfile", chain(l.how), "--x509keyfile", key(l.how)});
-    all.push_back("127.0.0.1");
-    return all;
-}
-
-// ---- curl ----------------------------------------------------------------------------------------
-
-arguments curl(const launch& l) {
-    const char* version = l.how.is_1_3() ? "1.3" : "1.2";
-    arguments all{installed({"curl"}), "-q", "-sS", "--noproxy", "*",
-                  "--resolve", "localhost:" + std::to_string(l.port) + ":127.0.0.1",
-                  "--cacert", pki("root.pem"),
-                  std::string{"--tlsv"} + version, "--tls-max", version,
-                  "--max-time", "60", "-H", "Expect:",
-                  "--upload-file", l.folder.file("text"),
-                  "https://localhost:" + std::to_string(l.port) + "/text"};
-    if (!l.how.identity.empty())
-        all.insert(all.end(), {"--cert", chain(l.how), "--key", key(l.how)});
-    return all;
-}
-
-// ---- nginx ---------------------------------------------------------------------------------------
-
-arguments nginx(const launch& l, const std::string& server) {
-    std::string text = "daemon off; master_process off; pid pid; error_log stderr notice;\n"
-                       "events {}\nhttp { access_log off; client_max_body_size 4m;\n";
-    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-        text.append(kind).append("_temp_path ").append(kind).append(";\n");
-    text += "server { listen " + server + " } }\n";
-    return {installed({"nginx"}), "-e", "stderr", "-p", l.folder.file(""), "-c",
-            write_file(l, "nginx.conf", text)};
-}
-arguments nginx_server(const launch& l) {
-    return nginx(l, local(l.port) + " ssl; ssl_certificate \"" + chain(l.how) +
-                        "\"; ssl_certificate_key \"" + key(l.how) + "\"; ssl_protocols " +
-                        (l.how.is_1_3() ? "TLSv1.3" : "TLSv1.2") + ";\n" +
-                        (l.how.asks_certificate ? "ssl_verify_client on; ssl_verify_depth 2; "
-                                                  "ssl_client_certificate \"" +
-                                                      pki("root.pem") + "\";\n"
-                                                : std::string{}) +
-                        "root .; dav_methods PUT;");
-}
-arguments nginx_client(const launch& l) {
-    return nginx(l, local(l.plain) + "; location / { proxy_pass https://" + local(l.port) +
-                        "; proxy_ssl_name localhost; proxy_ssl_server_name on; "
-                        "proxy_ssl_verify on; proxy_ssl_verify_depth 2; "
-                        "proxy_ssl_trusted_certificate \"" +
-                        pki("root.pem") + "\"; proxy_ssl_protocols " +
-                        (l.how.is_1_3() ? "TLSv1.3" : "TLSv1.2") + ";\n" +
-                        (l.how.identity.empty()
-                             ? std::string{}
-                             : "proxy_ssl_certificate \"" + chain(l.how) +
-                                   "\"; proxy_ssl_certificate_key \"" + key(l.how) + "\";\n") +
-                        "}");
-}
-std::string nginx_ready(const launch&) { return "event method"; }
-
-// ---- Python --------------------------------------------------------------------------------------
-
-arguments python(const launch& l, const char* script) {
-    return {python(), "-c", script, std::to_string(l.port), l.how.is_1_3() ? "TLSv1_3" : "TLSv1_2",
-            l.how.identity.empty() ? "" : chain(l.how), key(l.how),
-            l.how.asks_certificate ? "asks" : "", pki("root.pem"), l.folder.file("text")};
-}
-arguments python_server(const launch& l) {
-    return python(l, R"(
+constexpr std::string_view python_server = R"(
 import socket, ssl, sys
-port, version, chain, key, asks, anchors, text = sys.argv[1:]
+version, chain, key, *anchors = sys.argv[1:]
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(chain, key)
 context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
-if asks:
-    context.load_verify_locations(anchors)
+if anchors:
+    context.load_verify_locations(*anchors)
     context.verify_mode = ssl.CERT_REQUIRED
 listener = socket.create_server(('127.0.0.1', 0))
 print('port', listener.getsockname()[1], flush=True)
@@ -186,51 +39,42 @@ while True:
             stream.unwrap()
     except OSError as error:
         print(error, flush=True)
-)");
-}
-arguments python_client(const launch& l) {
-    return python(l, R"(
+)";
+
+constexpr std::string_view python_client = R"(
 import socket, ssl, sys
-port, version, chain, key, asks, anchors, text = sys.argv[1:]
+port, version, anchors, *identity = sys.argv[1:]
 context = ssl.create_default_context(cafile=anchors)
 context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
-if chain:
-    context.load_cert_chain(chain, key)
+if identity:
+    context.load_cert_chain(*identity)
 with socket.create_connection(('127.0.0.1', int(port)), 60) as connection:
     with context.wrap_socket(connection, server_hostname='localhost',
                              suppress_ragged_eofs=False) as stream:
-        stream.sendall(open(text, 'rb').read())
+        stream.sendall(sys.stdin.buffer.read())
         while data := stream.recv(65536):
             sys.stdout.buffer.write(data)
         stream.unwrap()
-)");
-}
+)";
 
-// ---- stunnel -------------------------------------------------------------------------------------
+constexpr std::string_view nginx = R"(
+daemon off; master_process off; pid pid; error_log stderr notice;
+events {}
+http {
+    access_log off; client_max_body_size 4m;
+    client_body_temp_path 1; proxy_temp_path 2; fastcgi_temp_path 3; uwsgi_temp_path 4;
+    scgi_temp_path 5;
+    server {
+)";
 
-arguments stunnel(const launch& l, const std::string& accept, const std::string& connect,
-                  const std::string& more) {
-    const std::string version = l.how.is_1_3() ? "TLSv1.3" : "TLSv1.2";
-    std::string text = "foreground = yes\npid =\nsyslog = no\n[matrix]\naccept = " + accept +
-                       "\nconnect = " + connect + "\nsslVersionMin = " + version +
-                       "\nsslVersionMax = " + version + "\n" + more;
-    if (!l.how.identity.empty())
-        text += "cert = " + chain(l.how) + "\nkey = " + key(l.how) + "\n";
-    return {installed({"stunnel4", "stunnel"}), write_file(l, "stunnel.conf", text)};
-}
-arguments stunnel_server(const launch& l) {
-    return stunnel(l, local(l.port), local(l.plain),
-                   l.how.asks_certificate
-                       ? "verifyChain = yes\nCAfile = " + pki("root.pem") + "\n"
-                       : std::string{});
-}
-arguments stunnel_client(const launch& l) {
-    return stunnel(l, local(l.plain), local(l.port),
-                   "client = yes\nverifyChain = yes\ncheckHost = localhost\nsni = localhost\n"
-                   "CAfile = " +
-                       pki("root.pem") + "\n");
-}
-std::string stunnel_ready(const launch&) { return "Configuration successful"; }
+constexpr std::string_view stunnel = R"(
+foreground = yes
+pid =
+syslog = no
+[tls]
+sslVersionMin = %TLSv1.2|TLSv1.3%
+sslVersionMax = %TLSv1.2|TLSv1.3%
+)";
 
 // What says that a port is somebody else's by now.
 constexpr std::string_view port_is_taken = "Address already in use";
@@ -239,88 +83,331 @@ constexpr std::string_view port_is_taken = "Address already in use";
 
 const std::vector<peer>& peers() {
     static const std::vector<peer> all{
-    {"openssl",
-     server_program{.name = "s_server",
-                    .start = s_server,
-                    .ready = [](const launch&) -> std::string { return "ACCEPT 127.0.0.1:"; },
-                    .chooses_port = true,
-                    .answers = manner::reverse,
-                    .at_once = 16384},
-     client_program{.name = "s_client",
-                    .start = s_client,
-                    .sends = manner::echo,
-                    .refusal = "verify error:num="},
-     ""},
-    {"GnuTLS",
-     server_program{.name = "gnutls-serv",
-                    .start = gnutls_serv,
-                    .ready =
-                        [](const launch& l) {
-                            return "IPv4 0.0.0.0 port " + std::to_string(l.port) + "...done";
-                        },
-                    .chooses_port = false,
-                    .answers = manner::echo,
-                    .at_once = 1024},
-     client_program{.name = "gnutls-cli",
-                    .start = gnutls_cli,
-                    .sends = manner::echo,
-                    .refusal = "The certificate is NOT trusted",
-                    .says_goodbye = false},
-     ""},
-    {"curl", std::nullopt,
-     client_program{.name = "curl",
-                    .start = curl,
-                    .sends = manner::http,
-                    .from_file = true,
-                    .refusal = "curl: (60)",
-                    .checks_late = late_check::names},
-     "curl is never a server"},
-    {"nginx",
-     server_program{.name = "nginx",
-                    .start = nginx_server,
-                    .ready = nginx_ready,
-                    .chooses_port = false,
-                    .answers = manner::http,
-                    .at_once = 1 << 20,
-                    .says_goodbye = false,
-                    .refuses_in_http = true},
-     client_program{.name = "nginx",
-                    .start = nginx_client,
-                    .sends = manner::http,
-                    .refusal = "upstream SSL certificate",
-                    .ready = nginx_ready,
-                    .says_goodbye = false,
-                    .checks_late = late_check::all},
-     ""},
-    {"Python's ssl",
-     server_program{.name = "Python's ssl",
-                    .start = python_server,
-                    .ready = [](const launch&) -> std::string { return "port "; },
-                    .chooses_port = true,
-                    .answers = manner::echo,
-                    .at_once = 65536},
-     client_program{.name = "Python's ssl",
-                    .start = python_client,
-                    .sends = manner::echo,
-                    .from_file = true,
-                    .refusal = "CERTIFICATE_VERIFY_FAILED"},
-     ""},
-    {"stunnel",
-     server_program{.name = "stunnel",
-                    .start = stunnel_server,
-                    .ready = stunnel_ready,
-                    .chooses_port = false,
-                    .answers = manner::echo,
-                    .at_once = 65536,
-                    .before_plain = true},
-     client_program{.name = "stunnel",
-                    .start = stunnel_client,
-                    .sends = manner::echo,
-                    .refusal = "CERT: ",
-                    .ready = stunnel_ready},
-     ""},
-};
+        {.server =
+             program{
+                 .name = "openssl s_server",
+                 .file = "openssl",
+                 // it may show what our servers would not load
+                 .command = "s_server -accept 127.0.0.1:0 -rev %-tls1_2|-tls1_3% "
+                            "-cipher DEFAULT:@SECLEVEL=0 "
+                            "-cert %certificate% -key %key% -cert_chain %issuer% %more%",
+                 .if_asked = "-Verify 2 -verify_return_error -CAfile %root%",
+                 .speaks = manner::reverse,
+                 .ready = "ACCEPT 127.0.0.1:",
+                 .chooses_port = true,
+                 .at_once = 16384,
+             },
+         .client =
+             program{
+                 .name = "openssl s_client",
+                 .file = "openssl",
+                 .command = "s_client -connect 127.0.0.1:%port% -quiet %-tls1_2|-tls1_3% "
+                            "-servername localhost -verify_hostname localhost "
+                            "-verify_return_error -CAfile %root% %more%",
+                 .if_certificate = "-cert %certificate% -key %key% -cert_chain %issuer%",
+                 .refusal = "verify error:num=",
+             }},
+        {.server =
+             program{
+                 .name = "gnutls-serv",
+                 .file = "gnutls-serv",
+                 .command = "--echo --port %port% "
+                            "--priority NORMAL:-VERS-ALL:+VERS-TLS%1.2|1.3% "
+                            "--x509certfile %chain% --x509keyfile %key% %more%",
+                 .if_asked = "--require-client-cert --verify-client-cert --x509cafile %root%",
+                 .ready = "IPv4 0.0.0.0 port %port%...done",
+                 .at_once = 1024,
+             },
+         .client =
+             program{
+                 .name = "gnutls-cli",
+                 .file = "gnutls-cli",
+                 .command = "--port %port% --priority NORMAL:-VERS-ALL:+VERS-TLS%1.2|1.3% "
+                            "--sni-hostname localhost --verify-hostname localhost "
+                            "--x509cafile %root% %more% 127.0.0.1",
+                 .if_certificate = "--x509certfile %chain% --x509keyfile %key%",
+                 .says_goodbye = false,
+                 .refusal = "The certificate is NOT trusted",
+             }},
+        {.server = std::nullopt,
+         .client =
+             program{
+                 .name = "curl",
+                 .file = "curl",
+                 .command = "-q -sS --noproxy * --max-time 60 -H Expect: "
+                            "--resolve localhost:%port%:127.0.0.1 --cacert %root% "
+                            "--tlsv%1.2|1.3% --tls-max %1.2|1.3% %more% "
+                            "--data-binary @- https://localhost:%port%/text",
+                 .if_certificate = "--cert %chain% --key %key%",
+                 .speaks = manner::http,
+                 .ends_input = true,
+                 .refusal = "curl: (60)",
+                 .checks_late = late_check::names,
+             },
+         .lacks = "curl is never a server"},
+        {.server =
+             program{
+                 .name = "nginx",
+                 .file = "nginx",
+                 .command = "-e stderr -p %folder% -c %configuration%",
+                 .configuration = std::string{nginx} + R"(
+        listen 127.0.0.1:%port% ssl; ssl_protocols %TLSv1.2|TLSv1.3%;
+        ssl_certificate "%chain%"; ssl_certificate_key "%key%"; %more%
+        root .; dav_methods PUT;
+    } })",
+                 .if_asked = "ssl_verify_client on; ssl_verify_depth 2; "
+                             "ssl_client_certificate \"%root%\";",
+                 .speaks = manner::http,
+                 .ready = "event method",
+                 .says_goodbye = false,
+                 .at_once = 1 << 20,
+                 .refuses_in_http = true,
+             },
+         .client =
+             program{
+                 .name = "nginx",
+                 .file = "nginx",
+                 .command = "-e stderr -p %folder% -c %configuration%",
+                 .configuration = std::string{nginx} + R"(
+        listen 127.0.0.1:%plain%;
+        location / {
+            proxy_pass https://127.0.0.1:%port%; proxy_ssl_protocols %TLSv1.2|TLSv1.3%;
+            proxy_ssl_name localhost; proxy_ssl_server_name on;
+            proxy_ssl_verify on; proxy_ssl_verify_depth 2;
+            proxy_ssl_trusted_certificate "%root%"; %more%
+        }
+    } })",
+                 .if_certificate = "proxy_ssl_certificate \"%chain%\"; "
+                                   "proxy_ssl_certificate_key \"%key%\";",
+                 .speaks = manner::http,
+                 .ready = "event method",
+                 .says_goodbye = false,
+                 .refusal = "upstream SSL certificate",
+                 .checks_late = late_check::all,
+             }},
+        {.server =
+             program{
+                 .name = "Python's ssl",
+                 .file = "python3",
+                 .command = "-c %script% %TLSv1_2|TLSv1_3% %chain% %key% %more%",
+                 .script = std::string{python_server},
+                 .if_asked = "%root%",
+                 .ready = "port ",
+                 .chooses_port = true,
+             },
+         .client =
+             program{
+                 .name = "Python's ssl",
+                 .file = "python3",
+                 .command = "-c %script% %port% %TLSv1_2|TLSv1_3% %root% %more%",
+                 .script = std::string{python_client},
+                 .if_certificate = "%chain% %key%",
+                 .ends_input = true,
+                 .refusal = "CERTIFICATE_VERIFY_FAILED",
+             }},
+        {.server =
+             program{
+                 .name = "stunnel",
+                 .file = "stunnel4|stunnel",
+                 .command = "%configuration%",
+                 .configuration = std::string{stunnel} + R"(
+accept = 127.0.0.1:%port%
+connect = 127.0.0.1:%plain%
+cert = %chain%
+key = %key%
+%more%
+)",
+                 .if_asked = "CAfile = %root%\nverifyChain = yes",
+                 .ready = "Configuration successful",
+                 .before_echo = true,
+             },
+         .client =
+             program{
+                 .name = "stunnel",
+                 .file = "stunnel4|stunnel",
+                 .command = "%configuration%",
+                 .configuration = std::string{stunnel} + R"(
+client = yes
+accept = 127.0.0.1:%plain%
+connect = 127.0.0.1:%port%
+sni = localhost
+CAfile = %root%
+verifyChain = yes
+checkHost = localhost
+%more%
+)",
+                 .if_certificate = "cert = %chain%\nkey = %key%",
+                 .ready = "Configuration successful",
+                 .refusal = "CERT: ",
+             }},
+    };
     return all;
+}
+
+namespace {
+
+// ---- from a description to a process
+
+[[noreturn]] void lacking(const std::string& what) {
+    // for systems where somebody knows that not all of them are there
+    if (std::getenv("TLSXX_SKIP_MISSING_PROGRAMS"))
+        SKIP(what);
+    FAIL(what << "; tools/setup installs it");
+    std::abort();
+}
+// Once, since what PATH has may be a script that looks for the real one.
+const std::string& python() {
+    static const std::string file = [] {
+        const std::string found = find_program("python3");
+        if (found.empty())
+            lacking("Python is not installed");
+        process probe{{found, "-c", "import ssl, sys; print(sys.executable, end='')"}};
+        if (probe.exit_status() != 0)
+            lacking("Python's ssl module is not installed");
+        return probe.printed();
+    }();
+    return file;
+}
+std::string installed(const std::string& names) {
+    if (names == "python3")
+        return python();
+    for (std::size_t begin = 0; begin < names.size();) {
+        const std::size_t end = std::min(names.find('|', begin), names.size());
+        if (const std::string file = find_program(names.substr(begin, end - begin)); !file.empty())
+            return file;
+        begin = end + 1;
+    }
+    lacking(names + " is not installed");
+}
+
+class description {
+public:
+    description(const program& of, const setting& how, const temporary_folder& folder,
+                std::uint16_t port, std::uint16_t plain)
+        : of_{of}, how_{how}, folder_{folder}, port_{port}, plain_{plain} {}
+
+    std::string expand(std::string_view text) const {
+        std::string out;
+        for (;;) {
+            const std::size_t begin = text.find('%');
+            out += text.substr(0, begin);
+            if (begin == text.npos)
+                return out;
+            const std::size_t end = text.find('%', begin + 1);
+            out += value(text.substr(begin + 1, end - begin - 1));
+            text.remove_prefix(end + 1);
+        }
+    }
+    // Each word by itself: what is named may have spaces in it.
+    std::vector<std::string> words(std::string_view text) const {
+        std::vector<std::string> out;
+        while (!text.empty()) {
+            const std::string_view word = text.substr(0, text.find(' '));
+            text.remove_prefix(std::min(word.size() + 1, text.size()));
+            if (word != "%more%")
+                out.push_back(expand(word));
+            else
+                for (std::string& w : words(more()))
+                    out.push_back(std::move(w));
+        }
+        return out;
+    }
+
+private:
+    const std::string& more() const {
+        static const std::string nothing;
+        return how_.asks_certificate    ? of_.if_asked
+               : !how_.identity.empty() ? of_.if_certificate
+                                        : nothing;
+    }
+    std::string value(std::string_view name) const {
+        if (const std::size_t bar = name.find('|'); bar != name.npos)
+            return std::string{how_.version == tlsxx::tls_version::tls_1_3 ? name.substr(bar + 1)
+                                                                           : name.substr(0, bar)};
+        if (name == "port")
+            return std::to_string(port_);
+        if (name == "plain")
+            return std::to_string(plain_);
+        if (name == "certificate")
+            return pki(how_.identity + ".pem");
+        if (name == "chain")
+            return pki(how_.identity + "-chain.pem");
+        if (name == "key")
+            return pki(how_.identity + ".key");
+        if (name == "issuer")
+            return pki(how_.identity.find("untrusted") == std::string::npos ? "intermediate.pem"
+                                                                            : "other-root.pem");
+        if (name == "root")
+            return pki("root.pem");
+        if (name == "folder")
+            return folder_.file("");
+        if (name == "script")
+            return of_.script;
+        if (name == "more")
+            return expand(more());
+        return folder_.file(std::string{name});
+    }
+
+    const program& of_;
+    const setting& how_;
+    const temporary_folder& folder_;
+    std::uint16_t port_, plain_;
+};
+
+} // namespace
+
+running_program::running_program(const program& what, const setting& how, std::uint16_t port) {
+    if (what.before_echo)
+        echo_.emplace();
+    for (int tries = 0; tries != 5; ++tries) {
+        const bool listens = !what.ready.empty();
+        port_ = listens && !what.chooses_port ? free_port() : std::uint16_t{0};
+        const description d{what, how, folder_, port ? port : port_, echo_ ? echo_->port() : port_};
+        if (!what.configuration.empty())
+            std::ofstream{folder_.file("configuration")} << d.expand(what.configuration);
+        std::vector<std::string> command = d.words(what.command);
+        command.insert(command.begin(), installed(what.file));
+        process_.emplace(command);
+        if (!listens)
+            return;
+        const std::string ready = d.expand(what.ready);
+        if (!process_->prints({ready, port_is_taken}))
+            break;
+        const std::string text = printed();
+        const std::size_t at = text.find(ready);
+        if (at == std::string::npos)
+            continue;
+        if (what.chooses_port)
+            std::from_chars(text.data() + at + ready.size(), text.data() + text.size(), port_);
+        return;
+    }
+    FAIL(what.name << " does not listen:\n" << printed());
+}
+
+running_client::running_client(const program& what, const setting& how, std::uint16_t port,
+                               const std::string& text)
+    : running_program{what, how, port} {
+    if (what.ready.empty()) {
+        process_->write(text);
+        if (what.ends_input)
+            process_->close_input();
+        process_->exit_status();
+        return;
+    }
+    std::error_code ec;
+    auto socket = tlsxx::connect("127.0.0.1", port_, {.timeout = program_deadline}, ec);
+    socket.send_all(what.speaks == manner::http ? make_http("PUT /text HTTP/1.0", text) : text, ec);
+    std::string part(65536, '\0');
+    plain_answer_.emplace();
+    while (const std::size_t n = socket.receive(std::as_writable_bytes(std::span{part}), ec))
+        plain_answer_->append(part, 0, n);
+}
+
+int running_client::status() {
+    if (!plain_answer_)
+        return process_->exit_status();
+    process_->end();
+    return 0;
 }
 
 plain_echo::plain_echo()
@@ -358,83 +445,16 @@ void plain_echo::run() {
     }
 }
 
-running_server::running_server(const server_program& program, const setting& how) {
-    if (program.before_plain)
-        behind_.emplace();
-    for (int tries = 0; tries != 5; ++tries) {
-        const launch l{how, program.chooses_port ? std::uint16_t{0} : free_port(),
-                       behind_ ? behind_->port() : std::uint16_t{0}, folder_};
-        process_.emplace(program.start(l));
-        const std::string ready = program.ready(l);
-        if (!process_->prints({ready, port_is_taken}))
-            break;
-        const std::string printed = process_->printed();
-        const std::size_t at = printed.find(ready);
-        if (at == std::string::npos)
-            continue;
-        port_ = l.port;
-        if (program.chooses_port)
-            std::from_chars(printed.data() + at + ready.size(), printed.data() + printed.size(),
-                            port_);
-        return;
-    }
-    FAIL(program.name << " does not serve:\n" << process_->printed());
-}
-
-running_client::running_client(const client_program& program, const setting& how,
-                               std::uint16_t port, const std::string& text) {
-    const launch l{how, port, 0, folder_};
-    if (program.ready) {
-        speak_to_front(program, l, text);
-        return;
-    }
-    if (program.from_file)
-        write_file(l, "text", text);
-    process_.emplace(program.start(l));
-    if (!program.from_file)
-        process_->write(text);
-    process_->exit_status();
-}
-
-void running_client::speak_to_front(const client_program& program, launch l,
-                                    const std::string& text) {
-    for (int tries = 0; tries != 5; ++tries) {
-        l.plain = free_port();
-        process_.emplace(program.start(l));
-        const std::string ready = program.ready(l);
-        if (!process_->prints({ready, port_is_taken}))
-            break;
-        if (printed().find(ready) == std::string::npos)
-            continue;
-        std::error_code ec;
-        auto socket = tlsxx::connect("127.0.0.1", l.plain, {.timeout = program_deadline}, ec);
-        socket.send_all(
-            program.sends == manner::http ? make_http("PUT /text HTTP/1.0", text) : text, ec);
-        std::string part(65536, '\0');
-        front_answer_.emplace();
-        while (const std::size_t n = socket.receive(std::as_writable_bytes(std::span{part}), ec))
-            front_answer_->append(part, 0, n);
-        return;
-    }
-    FAIL(program.name << " does not start:\n" << printed());
-}
-
-int running_client::status() {
-    if (!front_answer_)
-        return process_->exit_status();
-    process_->end();
-    return 0;
-}
-
 std::string make_http(std::string_view start_line, std::string_view body) {
-    return std::string{start_line} + "\r\nHost: localhost\r\nContent-Length: " +
-           std::to_string(body.size()) + "\r\n\r\n" + std::string{body};
+    return std::string{start_line} +
+           "\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           std::string{body};
 }
 
-std::optional<http_message> parse_http(std::string_view text) {
+std::optional<std::string> http_body(std::string_view text) {
     constexpr std::string_view end = "\r\n\r\n", length = "\r\ncontent-length: ";
     const std::size_t head = text.find(end);
-    if (head == std::string_view::npos)
+    if (head == text.npos)
         return std::nullopt;
     std::string fields{text.substr(0, head)};
     std::transform(fields.begin(), fields.end(), fields.begin(),
@@ -442,11 +462,8 @@ std::optional<http_message> parse_http(std::string_view text) {
     std::size_t size = 0;
     if (const std::size_t at = fields.find(length); at != std::string::npos)
         std::from_chars(fields.data() + at + length.size(), fields.data() + fields.size(), size);
-    if (text.size() < head + end.size() + size)
-        return std::nullopt;
-    return http_message{std::string{text.substr(0, text.find("\r\n"))},
-                        std::string{text.substr(head + end.size(), size)},
-                        head + end.size() + size};
+    text.remove_prefix(head + end.size());
+    return text.size() < size ? std::nullopt : std::optional{std::string{text.substr(0, size)}};
 }
 
 } // namespace test

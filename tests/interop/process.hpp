@@ -144,7 +144,9 @@ public:
         changed_.wait_until(lock, deadline_, [&] { return is_silent_ || found(); });
         return found();
     }
-    bool prints(std::string_view text) { return prints({text}); }
+    bool prints(std::string_view text) {
+        return prints({text});
+    }
     // Waits for its end and gives its exit status; -1 if it was ended by a signal or goes on.
     int exit_status() {
         {
@@ -153,7 +155,9 @@ public:
         }
         return ends_until(deadline_) && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
     }
-    bool is_running() { return id_ != 0 && !ends_until(clock::now()); }
+    bool is_running() {
+        return id_ != 0 && !ends_until(clock::now());
+    }
     // Ends it if it goes on, and takes in the last that it has printed.
     void end() {
         if (is_running()) {
