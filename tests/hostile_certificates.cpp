@@ -419,3 +419,22 @@ ENGINE_CASE("hostile: what is no certificate", "") {
         }
     }
 }
+
+ENGINE_CASE("hostile: a good certificate of somebody else's", "") {
+    const key_ptr key = new_key(), other = new_key();
+    const der good = sign(leaf_of(key), root().key), stolen = sign(leaf_of(other), root().key);
+    for (const victim_kind& v : victims(on)) {
+        INFO(v.name());
+        siege s{v, shows({good}, key, v)};
+        s.rewrite = [&](const opened_record& r) {
+            const bool is_it = r.type == handshake_type && !r.text.empty() && r.text[0] == 11;
+            return std::vector{
+                is_it ? opened_record{r.type, certificate_message(v, {stolen}), r.secret} : r};
+        };
+        s.advance(no_limit);
+        INFO(s.victim->last_error().what());
+        CHECK(s.ec == errc::protocol_error); // the signature does not fit it
+        CHECK_FALSE(s.victim->is_handshake_done());
+        s.report("a good certificate of somebody else's");
+    }
+}

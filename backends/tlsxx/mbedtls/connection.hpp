@@ -182,6 +182,12 @@ inline errc reason_for(const connection_body& body) noexcept {
     if (!body.established && main_code(body.failure) == MBEDTLS_ERR_SSL_INVALID_MAC &&
         body.received.alert())
         return errc::alert_received;
+    // TLS 1.3: the peer does not have the key of the certificate that it shows. A client's alert can
+    // be seen; a server chooses nothing any more once it has judged its client.
+    if (main_code(body.failure) == MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE && speaks_tls_1_3(body) &&
+        (body.sent.alert() == alert_description::decrypt_error ||
+         (body.as == role::server && body.accepted)))
+        return errc::protocol_error;
     // What does not fit the engine's buffer: a record that is too large, or else a message.
     if (body.failure == MBEDTLS_ERR_SSL_BAD_INPUT_DATA && body.established)
         return errc::post_handshake_message;
