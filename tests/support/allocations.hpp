@@ -25,6 +25,18 @@ struct allocation_count {
 };
 allocation_count stop_failing() noexcept;
 
+// For the length of a scope nothing fails and nothing is counted: in what belongs to the test.
+class allocations_paused {
+public:
+    allocations_paused() noexcept;
+    allocations_paused(const allocations_paused&) = delete;
+    allocations_paused& operator=(const allocations_paused&) = delete;
+    ~allocations_paused();
+
+private:
+    bool before_;
+};
+
 // Where the allocation was asked for that failed first: one line for each caller.
 std::string place_of_failure();
 

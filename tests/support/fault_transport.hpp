@@ -36,10 +36,10 @@ inline std::string text_of(std::span<const std::byte> bytes) {
 
 // What happens at one call of a transport instead of what should.
 enum class fault {
-    error, // the code of `faults::code`, from then on at every call
-    end,   // the byte stream ends, from then on: end_of_stream to a read, EPIPE to a write
-    block, // would-block, this time
-    empty, // 0 bytes and no error, this time: to a read also the end
+    error,   // the code of `faults::code`, from then on at every call
+    end,     // the byte stream ends, from then on: end_of_stream to a read, EPIPE to a write
+    block,   // would-block, this time
+    empty,   // 0 bytes and no error, this time: to a read also the end
     stall,   // would-block, from then on at every call, until `heal`
     trickle, // one byte at a time, from then on
     discard, // as error, and what is in flight to here is lost

@@ -38,6 +38,7 @@ struct connection_body {
     bool has_sent = false; // anything at all
     bool established = false;
     int failure = 0; // the engine's code
+    bool lacked_memory = false; // so that the code may blame the peer instead
     std::optional<alert_description> alert_sent;
     plain_alert_reader sent;
     plain_alert_reader received;
@@ -126,6 +127,8 @@ inline int verify_callback(void* p, ::mbedtls_x509_crt* certificate, int depth,
     x509::findings found;
     if (certificate->raw.len == 0) // all that the peer sent has unknown signature algorithms
         found.add(verify_code::engine_limit_certificate_unsupported, 0);
+    else if (body.verify.lacked_memory(*certificate, body.built))
+        return MBEDTLS_ERR_X509_ALLOC_FAILED;
     body.verify.judge(*certificate, body.built, found);
     body.accepted = found.empty();
     if (body.accepted)
@@ -175,6 +178,8 @@ inline bool is_certificate_too_long(const connection_body& body) noexcept {
 
 // The errc of the failure that ended a connection.
 inline errc reason_for(const connection_body& body) noexcept {
+    if (body.lacked_memory)
+        return errc::not_enough_memory;
     if (!body.verdict || is_certificate_too_long(body))
         return errc::verification_failed;
     // A peer may send an alert that the engine can't read: unencrypted where it expects otherwise,
@@ -229,6 +234,7 @@ inline void explain_refusal(connection_body& body) noexcept {
 // Notes the failure and answers it, and tells the peer where the engine does not.
 inline step end_with(connection_body& body, int code) noexcept {
     body.failure = code;
+    body.lacked_memory = out_of_memory(code) || (body.verdict && is_out_of_memory());
     if (body.verdict && reason_for(body) == errc::verification_failed)
         explain_refusal(body);
     if (is_certificate_too_long(body))

@@ -5,6 +5,7 @@
 // structures, and the calls that depend on how it was built.
 
 #include <cstddef>
+#include <mutex>
 #include <string>
 
 #include <mbedtls/version.h>
@@ -22,6 +23,7 @@
 #include <mbedtls/pk.h>
 #include <mbedtls/pkcs12.h>
 #include <mbedtls/pkcs5.h>
+#include <mbedtls/platform.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/rsa.h>
 #include <mbedtls/ssl.h>
@@ -69,10 +71,12 @@ using owned_config =
     owned<::mbedtls_ssl_config, ::mbedtls_ssl_config_init, ::mbedtls_ssl_config_free>;
 using owned_ssl = owned<::mbedtls_ssl_context, ::mbedtls_ssl_init, ::mbedtls_ssl_free>;
 
-// Starts PSA once per process. It is never shut down: other parts of the program may use it.
+// Starts PSA once per process, or tries again where that has failed. It is never shut down: other
+// parts of the program may use it.
 inline ::psa_status_t start_psa() noexcept {
-    static const ::psa_status_t status = ::psa_crypto_init();
-    return status;
+    static std::mutex one_at_a_time;
+    const std::lock_guard lock{one_at_a_time};
+    return ::psa_crypto_init();
 }
 
 // The engine's source of random bytes. PSA's generator locks for itself, so one serves all threads.

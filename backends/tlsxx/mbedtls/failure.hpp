@@ -29,6 +29,14 @@ constexpr bool out_of_memory(int code) noexcept {
     return says_so(names.main) || says_so(names.beside);
 }
 
+// True if the engine gets no memory now. Where it swallows that and goes on to blame the input,
+// this tells the one from the other.
+inline bool is_out_of_memory() noexcept {
+    void* const some = mbedtls_calloc(1, 256);
+    mbedtls_free(some);
+    return some == nullptr;
+}
+
 // True for what the engine's parser says about a peer's certificate that it can't read.
 constexpr bool refuses_certificate(int code) noexcept {
     switch (main_code(code)) {
@@ -135,7 +143,8 @@ inline void name_code(error_info& error, int code) noexcept {
 }
 
 inline bool fail(error_info& error, errc code, int native, std::string_view detail) noexcept {
-    error = error_info{out_of_memory(native) ? errc::not_enough_memory : code, detail};
+    const bool lacked = out_of_memory(native) || is_out_of_memory();
+    error = error_info{lacked ? errc::not_enough_memory : code, detail};
     name_code(error, native);
     return false;
 }

@@ -184,8 +184,12 @@ inline shared_identity make_identity(const std::vector<byte_view>& chain,
     auto made = std::make_shared<identity>();
     if (!parse_chain(*made, chain, error) || !parse_key(*made, key, error))
         return nullptr;
-    const int pair =
-        ::mbedtls_pk_check_pair(&made->chain->pk, made->key.get(), random_bytes, nullptr);
+    const auto check_pair = [&made] {
+        return ::mbedtls_pk_check_pair(&made->chain->pk, made->key.get(), random_bytes, nullptr);
+    };
+    int pair = check_pair();
+    if (pair != 0) // the engine says this of a lack of memory too
+        pair = check_pair();
     if (pair != 0) {
         fail(error, errc::key_mismatch, pair, {});
         return nullptr;

@@ -15,6 +15,7 @@
 #include <tlsxx/detail/guard.hpp>
 #include <tlsxx/mbedtls/anchors.hpp>
 #include <tlsxx/mbedtls/engine.hpp>
+#include <tlsxx/mbedtls/failure.hpp>
 #include <tlsxx/verification.hpp>
 #include <tlsxx/x509/certificate_view.hpp>
 #include <tlsxx/x509/policy.hpp>
@@ -107,6 +108,19 @@ inline void retry_through_store(const ::mbedtls_x509_crt& leaf, const anchor_sto
 struct verifier {
     x509::policy rules;
     const anchor_store* store = nullptr;
+
+    // True if the engine finds `leaf` untrusted for lack of memory, which it does not tell from a
+    // bad signature: there is none now, or it finds a path when it is asked once more.
+    bool lacked_memory(const ::mbedtls_x509_crt& leaf, const path& built) const noexcept {
+        if (built.anchored())
+            return false;
+        path again;
+        std::uint32_t flags = 0;
+        const int result = ::mbedtls_x509_crt_verify_with_profile(
+            const_cast<::mbedtls_x509_crt*>(&leaf), store->trusted(rules.partial_chain), nullptr,
+            &any_strength, nullptr, &flags, note_path, &again);
+        return (result == 0 && again.anchored()) || out_of_memory(result) || is_out_of_memory();
+    }
 
     // Judges the path that the engine has built for `leaf`, the first of what the peer sent.
     void judge(const ::mbedtls_x509_crt& leaf, path& built, x509::findings& found) const noexcept {

@@ -5,6 +5,7 @@
 // the length of the operation. Made by hand, since a memory BIO copies and a socket BIO knows
 // nothing of the transport.
 
+#include <atomic>
 #include <cstddef>
 #include <span>
 
@@ -47,21 +48,23 @@ inline long bio_control(::BIO*, int command, long, void*) noexcept {
     return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP ? 1 : 0;
 }
 
-// One method for all connections of the process; null if OpenSSL could not make it. It is never
-// freed: a stream of static lifetime may outlive whatever would free it.
+// One method for all connections of the process; null if OpenSSL could not make it, which the next
+// one to ask tries again. It is never freed: a stream of static lifetime may outlive whatever would
+// free it.
 inline const ::BIO_METHOD* bio_method() noexcept {
-    static const ::BIO_METHOD* const method = []() noexcept -> const ::BIO_METHOD* {
-        const int index = ::BIO_get_new_index();
-        if (index == -1)
-            return nullptr;
-        owned<::BIO_METHOD> made{::BIO_meth_new(index | BIO_TYPE_SOURCE_SINK, "tlsxx")};
-        if (!made || ::BIO_meth_set_read_ex(made.get(), bio_read) != 1 ||
-            ::BIO_meth_set_write_ex(made.get(), bio_write) != 1 ||
-            ::BIO_meth_set_ctrl(made.get(), bio_control) != 1)
-            return nullptr;
+    static std::atomic<const ::BIO_METHOD*> method{nullptr};
+    static const int index = ::BIO_get_new_index();
+    const ::BIO_METHOD* found = method.load(std::memory_order_acquire);
+    if (found || index == -1)
+        return found;
+    owned<::BIO_METHOD> made{::BIO_meth_new(index | BIO_TYPE_SOURCE_SINK, "tlsxx")};
+    if (!made || ::BIO_meth_set_read_ex(made.get(), bio_read) != 1 ||
+        ::BIO_meth_set_write_ex(made.get(), bio_write) != 1 ||
+        ::BIO_meth_set_ctrl(made.get(), bio_control) != 1)
+        return nullptr;
+    if (method.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel))
         return made.release();
-    }();
-    return method;
+    return found; // another thread's
 }
 
 inline owned<::BIO> make_bio(connection_body& body) noexcept {

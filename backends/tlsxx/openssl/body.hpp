@@ -41,6 +41,7 @@ struct connection_body {
     x509::findings* engine_findings = nullptr; // what the engine's verification adds to
 
     // Why the connection has failed.
+    bool lacked_memory = false; // in the verification, which has come to no verdict
     errc failure = errc::engine_failure;
     unsigned long reason = 0;
     std::optional<alert_description> alert_received;

@@ -174,7 +174,11 @@ inline owned<::SSL_CTX> make_context(const settings& s, const anchor_set& anchor
                                      const std::vector<identity>& identities, error_info& error) {
     if (!refuse_unknown(s, error))
         return nullptr;
-    const default_lists& lists = linked_defaults();
+    const default_lists* const lists = linked_defaults();
+    if (!lists) {
+        error.set_code(errc::not_enough_memory);
+        return nullptr;
+    }
     owned<::SSL_CTX> made{::SSL_CTX_new(method_for(s.protocol))};
     if (!made) {
         report(errc::engine_failure, take_reason(), error);
@@ -182,7 +186,7 @@ inline owned<::SSL_CTX> make_context(const settings& s, const anchor_set& anchor
     }
     ::SSL_CTX_set_security_level(made.get(), s.security_level);
     bool complete = set_versions(made.get(), s, error) &&
-                    set_algorithms(made.get(), lists, error) &&
+                    set_algorithms(made.get(), *lists, error) &&
                     set_the_rest(made.get(), anchors, error);
     for (std::size_t i = 0; complete && i != identities.size(); ++i)
         complete = use_identity(made.get(), identities[i], error);

@@ -126,11 +126,19 @@ inline step why_not(connection_body& body) noexcept {
     if (body.broken)
         return {0, want::failed};
     body.reason = take_failure(body);
-    body.failure = class_of_failure(body.reason, body.alert_sent, body.handshake_done);
+    body.failure = is_out_of_memory() ? errc::not_enough_memory
+                                      : class_of_failure(body.reason, body.alert_sent,
+                                                         body.handshake_done);
     if (const auto alert = alert_in(body.reason))
         body.alert_received = alert;
-    if (body.failure == errc::verification_failed && !body.verdict)
+    if (body.failure == errc::verification_failed && !body.verdict && !body.lacked_memory)
         refuse_unread(body);
+    // A peer that could not be judged for lack of memory was not found to be bad.
+    if (body.failure == errc::not_enough_memory ||
+        (body.failure == errc::verification_failed && !body.verdict)) {
+        body.failure = errc::not_enough_memory;
+        body.verdict.reset();
+    }
     return {0, want::failed};
 }
 
@@ -278,9 +286,12 @@ inline bool set_up(connection_body& body, const configuration& c, const settings
     if (o.sni.empty())
         return true;
     std::string name{o.sni};
-    return ::SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) ==
-               1 ||
-           report(errc::server_hostname_invalid, take_reason(), error);
+    if (::SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1)
+        return true;
+    // The one reason beside a bad name is that it could not be copied.
+    const unsigned long reason = take_reason();
+    const bool refused = ERR_GET_REASON(reason) == SSL_R_SSL3_EXT_INVALID_SERVERNAME;
+    return report(refused ? errc::server_hostname_invalid : errc::not_enough_memory, reason, error);
 }
 
 } // namespace detail

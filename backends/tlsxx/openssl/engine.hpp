@@ -28,11 +28,20 @@ inline namespace v0 {
 namespace openssl {
 namespace detail {
 
+// Frees what allocates in order to be freed (SSL_CTX_free does): where that fails, the entry that
+// says so does not stay in the error queue.
+template <class T>
+void free_quietly(void (*free)(T*), T* object) noexcept {
+    ::ERR_set_mark();
+    free(object);
+    ::ERR_pop_to_mark();
+}
+
 struct release {
-    void operator()(::SSL_CTX* p) const noexcept { ::SSL_CTX_free(p); }
-    void operator()(::SSL* p) const noexcept { ::SSL_free(p); }
+    void operator()(::SSL_CTX* p) const noexcept { free_quietly(::SSL_CTX_free, p); }
+    void operator()(::SSL* p) const noexcept { free_quietly(::SSL_free, p); }
     void operator()(::X509* p) const noexcept { ::X509_free(p); }
-    void operator()(::X509_STORE* p) const noexcept { ::X509_STORE_free(p); }
+    void operator()(::X509_STORE* p) const noexcept { free_quietly(::X509_STORE_free, p); }
     void operator()(::X509_SIG* p) const noexcept { ::X509_SIG_free(p); }
     void operator()(::PKCS8_PRIV_KEY_INFO* p) const noexcept { ::PKCS8_PRIV_KEY_INFO_free(p); }
     void operator()(::EVP_PKEY* p) const noexcept { ::EVP_PKEY_free(p); }

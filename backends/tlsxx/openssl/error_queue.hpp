@@ -52,7 +52,7 @@ public:
     // the provider's if a record did not decrypt. Gives the one that says why; 0 if there is none.
     unsigned long drop_newest_failure() noexcept {
         unsigned long reason = 0;
-        if (ends_in(ERR_LIB_SSL))
+        if (ends_in(ERR_LIB_SSL) || (!entries_.empty() && newest_is(ERR_R_MALLOC_FAILURE)))
             reason = drop_newest();
         if (ERR_GET_REASON(reason) == record_layer_failure && ends_in(ERR_LIB_SSL))
             reason = drop_newest();
@@ -62,9 +62,8 @@ public:
         // For want of memory libssl writes down both, and again for the alert that it can't send.
         if (ERR_GET_REASON(reason) == ERR_R_INTERNAL_ERROR ||
             ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE)
-            while (!entries_.empty() &&
-                   (newest_is(ERR_R_MALLOC_FAILURE) ||
-                    (ends_in(ERR_LIB_SSL) && newest_is(ERR_R_INTERNAL_ERROR))))
+            while (!entries_.empty() && (newest_is(ERR_R_MALLOC_FAILURE) ||
+                                         (ends_in(ERR_LIB_SSL) && newest_is(ERR_R_INTERNAL_ERROR))))
                 if (const unsigned long code = drop_newest();
                     ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
                     reason = code;
@@ -139,30 +138,36 @@ private:
     set_aside_errors application_;
 };
 
-// The entry that says why a call into libssl has failed: the newest of libssl, the newest of all if
-// there is none. Empties the queue; 0 if it was empty.
+inline bool is_lack_of_memory(unsigned long code) noexcept {
+    return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+}
+
+// The entry that says why a call into libssl has failed: one that names a lack of memory, on which
+// others follow that blame the input; else the newest of libssl, the newest of all if there is
+// none. Empties the queue; 0 if it was empty.
 inline unsigned long take_reason() noexcept {
     unsigned long reason = 0;
     bool from_ssl = false;
     while (const unsigned long code = ::ERR_get_error()) {
         const bool ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
-        if (ssl && from_ssl && ERR_GET_REASON(code) == record_layer_failure)
+        if (is_lack_of_memory(reason) ||
+            (ssl && from_ssl && ERR_GET_REASON(code) == record_layer_failure))
             continue;
-        if (ssl || !from_ssl)
+        if (ssl || !from_ssl || is_lack_of_memory(code))
             reason = code;
         from_ssl = from_ssl || ssl;
     }
     return reason;
 }
 
-// The entry that says why parsing has failed: the oldest, on which the others follow. Shows every
-// entry to `see`, and empties the queue; 0 if it was empty.
+// The entry that says why parsing has failed: one that names a lack of memory, else the oldest, on
+// which the others follow. Shows every entry to `see`, and empties the queue; 0 if it was empty.
 template <class See>
 unsigned long take_first_reason(See see) noexcept {
     unsigned long reason = 0;
     while (const unsigned long code = ::ERR_get_error()) {
         see(code);
-        if (reason == 0)
+        if (reason == 0 || (is_lack_of_memory(code) && !is_lack_of_memory(reason)))
             reason = code;
     }
     return reason;
@@ -237,10 +242,19 @@ inline void describe(unsigned long code, error_info& error) noexcept {
     error.set_engine(library_name(ERR_GET_LIB(code)), reason_name(code), static_cast<long>(code));
 }
 
+// True if OpenSSL gets no memory now. Where it swallows that and goes on to blame the input, this
+// tells the one from the other.
+inline bool is_out_of_memory() noexcept {
+    void* const some = ::CRYPTO_malloc(256, "", 0);
+    ::CRYPTO_free(some, "", 0);
+    return some == nullptr;
+}
+
 // Fills `error` after a call outside a connection has failed: `code`, or not_enough_memory where
 // that is why, and OpenSSL's words for `reason`. Always false.
 inline bool report(errc code, unsigned long reason, error_info& error) noexcept {
-    error.set_code(ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE ? errc::not_enough_memory : code);
+    const bool lacked = is_lack_of_memory(reason) || is_out_of_memory();
+    error.set_code(lacked ? errc::not_enough_memory : code);
     describe(reason, error);
     return false;
 }

@@ -41,7 +41,6 @@ constexpr std::optional<errc> class_of_reason(int reason) noexcept {
     switch (reason) {
     case SSL_R_CERTIFICATE_VERIFY_FAILED: return errc::verification_failed;
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return errc::certificate_required;
-    case ERR_R_MALLOC_FAILURE: return errc::not_enough_memory;
 
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
@@ -69,6 +68,8 @@ constexpr std::optional<errc> class_of_reason(int reason) noexcept {
 
 inline errc class_of_failure(unsigned long code, const std::optional<alert_description>& sent,
                              bool handshake_done) noexcept {
+    if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+        return errc::not_enough_memory;
     if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
         if (alert_in(code))
             return errc::alert_received;

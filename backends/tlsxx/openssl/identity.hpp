@@ -41,6 +41,33 @@ struct identity {
     }
 };
 
+// True if the certificate's key is missing because there was no memory to decode it: OpenSSL makes
+// a certificate without a key then and says nothing, as for a key of unknown kind. So it is decoded
+// once more. Empties the error queue.
+inline bool lost_its_key(const ::X509* x) noexcept {
+    if (::X509_get0_pubkey(x))
+        return false;
+    unsigned char* der = nullptr;
+    const int size = ::i2d_X509_PUBKEY(::X509_get_X509_PUBKEY(x), &der);
+    const unsigned char* at = der;
+    const owned<::EVP_PKEY> again{size > 0 ? ::d2i_PUBKEY(nullptr, &at, size) : nullptr};
+    ::CRYPTO_free(der, "", 0);
+    return again || is_lack_of_memory(take_reason()) || is_out_of_memory();
+}
+
+// True if there was no memory to read the certificate as a whole. Besides its key its extensions
+// may be missing, which OpenSSL reads when they are first asked for, once, and takes for invalid
+// then. Empties the error queue.
+inline bool was_cut_short(::X509* x) noexcept {
+    if (lost_its_key(x))
+        return true;
+    if ((::X509_get_extension_flags(x) & EXFLAG_INVALID) == 0)
+        return false;
+    const owned<::X509> again{::X509_dup(x)};
+    const bool lacked = !again || (::X509_get_extension_flags(again.get()) & EXFLAG_INVALID) == 0;
+    return is_lack_of_memory(take_reason()) || lacked || is_out_of_memory();
+}
+
 // Parses one certificate; bytes behind it are an error. Within own_error_queue.
 inline owned<::X509> parse_certificate(byte_view der, error_info& error) noexcept {
     owned<::X509> x;
@@ -51,6 +78,9 @@ inline owned<::X509> parse_certificate(byte_view der, error_info& error) noexcep
         report(errc::bad_certificate, take_first_reason([](unsigned long) {}), error);
     } else if (at != as_unsigned(der) + der.size()) {
         error.set_code(errc::bad_certificate) << "bytes follow the certificate";
+        x.reset();
+    } else if (was_cut_short(x.get())) {
+        error.set_code(errc::not_enough_memory);
         x.reset();
     }
     return x;
@@ -76,8 +106,10 @@ inline int give_password(char* buffer, int capacity, int, void* data) noexcept {
 
 inline owned<::EVP_PKEY> parse_pem_key(byte_view pem, password_request& request) noexcept {
     const owned<::BIO> source{::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-    if (!source)
+    if (!source) {
+        ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE); // it does not always say so itself
         return nullptr;
+    }
     return owned<::EVP_PKEY>{
         ::PEM_read_bio_PrivateKey(source.get(), nullptr, give_password, &request)};
 }

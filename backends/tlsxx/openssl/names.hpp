@@ -5,10 +5,13 @@
 // lacks is left out; it is asked once per process.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <tlsxx/constants.hpp>
 #include <tlsxx/defaults.hpp>
@@ -115,16 +118,29 @@ std::string suite_list(const std::array<std::uint16_t, N>& ids) {
     return list;
 }
 
-inline std::string group_list(::SSL_CTX* scratch) {
-    const auto accepts = [scratch](const std::string& list) {
-        return ::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_GROUPS_LIST, 0,
-                              const_cast<char*>(list.c_str())) == 1;
-    };
-    const bool marks = accepts("*x25519/secp256r1");
+// What it is asked for, and whether an answer was no for a lack of memory.
+class list_probe {
+public:
+    explicit list_probe(::SSL_CTX* scratch) noexcept : scratch_{scratch} {}
+    bool accepts(int command, const std::string& list) noexcept {
+        if (::SSL_CTX_ctrl(scratch_, command, 0, const_cast<char*>(list.c_str())) == 1)
+            return true;
+        lacked_memory_ = is_lack_of_memory(take_reason()) || lacked_memory_;
+        return false;
+    }
+    bool lacked_memory() const noexcept { return lacked_memory_; }
+
+private:
+    ::SSL_CTX* scratch_;
+    bool lacked_memory_ = false;
+};
+
+inline std::string group_list(list_probe& probe) {
+    const bool marks = probe.accepts(SSL_CTRL_SET_GROUPS_LIST, "*x25519/secp256r1");
     std::string list;
     for (const std::uint16_t id : defaults::groups) {
         const std::string name{name_of(group_names, id)};
-        if (!accepts(name))
+        if (!probe.accepts(SSL_CTRL_SET_GROUPS_LIST, name))
             continue;
         if (!list.empty())
             list += marks ? joint_before(id) : ":";
@@ -135,32 +151,40 @@ inline std::string group_list(::SSL_CTX* scratch) {
     return list;
 }
 
-inline std::string signature_algorithm_list(::SSL_CTX* scratch) {
+inline std::string signature_algorithm_list(list_probe& probe) {
     std::string list;
     for (const std::uint16_t id : defaults::signature_algorithms) {
         const std::string name{name_of(signature_algorithm_names, id)};
-        if (::SSL_CTX_ctrl(scratch, SSL_CTRL_SET_SIGALGS_LIST, 0,
-                           const_cast<char*>(name.c_str())) == 1)
+        if (probe.accepts(SSL_CTRL_SET_SIGALGS_LIST, name))
             list.append(list.empty() ? "" : ":").append(name);
     }
     return list;
 }
 
-// The lists for the linked OpenSSL. Empty ones if there was no memory to make them.
-inline const default_lists& linked_defaults() {
-    static const default_lists lists = [] {
-        default_lists made;
-        const own_error_queue queue;
-        const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
-        if (scratch) {
-            made.suites_tls_1_2 = suite_list(defaults::suites_tls_1_2);
-            made.suites_tls_1_3 = suite_list(defaults::suites_tls_1_3);
-            made.groups = group_list(scratch.get());
-            made.signature_algorithms = signature_algorithm_list(scratch.get());
-        }
-        return made;
-    }();
-    return lists;
+// The lists for the linked OpenSSL; null if there was no memory to make them, which the next one to
+// ask tries again.
+inline const default_lists* linked_defaults() {
+    static std::mutex one_at_a_time;
+    static default_lists lists;
+    static bool complete = false;
+    const std::lock_guard lock{one_at_a_time};
+    if (complete)
+        return &lists;
+    const own_error_queue queue;
+    const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
+    if (!scratch)
+        return nullptr;
+    list_probe probe{scratch.get()};
+    default_lists made;
+    made.suites_tls_1_2 = suite_list(defaults::suites_tls_1_2);
+    made.suites_tls_1_3 = suite_list(defaults::suites_tls_1_3);
+    made.groups = group_list(probe);
+    made.signature_algorithms = signature_algorithm_list(probe);
+    if (probe.lacked_memory())
+        return nullptr;
+    lists = std::move(made);
+    complete = true;
+    return &lists;
 }
 
 // Whether OpenSSL speaks a version at security level 0. It accepts bounds that it has not been
@@ -176,26 +200,35 @@ inline bool can_speak(::SSL_CTX* scratch, int wire) noexcept {
     return usable && sk_SSL_CIPHER_num(usable.get()) > 0;
 }
 
+// Each bit is a version that the linked OpenSSL was built with; 0 if there was no memory to find
+// out.
+inline unsigned ask_for_versions() noexcept {
+    unsigned found = 0;
+    const own_error_queue queue;
+    const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
+    if (!scratch)
+        return 0;
+    ::SSL_CTX_set_security_level(scratch.get(), 0);
+    ::SSL_CTX_set_cipher_list(scratch.get(), "ALL");
+    for (int wire = SSL3_VERSION; wire <= TLS1_3_VERSION; ++wire)
+        if (can_speak(scratch.get(), wire))
+            found |= 1U << (wire - SSL3_VERSION);
+    return is_lack_of_memory(take_reason()) ? 0 : found;
+}
+
 // True if the linked OpenSSL was built with this version; asked once per process. One that is built
-// may still be out of reach: TLS 1.1 and older need security level 0.
+// may still be out of reach: TLS 1.1 and older need security level 0. True as well while there is
+// no memory to find out: then the call that sets the version says so.
 inline bool is_built_with(tls_version version) noexcept {
-    const auto ask = []() noexcept {
-        unsigned found = 0;
-        const own_error_queue queue;
-        const owned<::SSL_CTX> scratch{::SSL_CTX_new(::TLS_method())};
-        if (scratch) {
-            ::SSL_CTX_set_security_level(scratch.get(), 0);
-            ::SSL_CTX_set_cipher_list(scratch.get(), "ALL");
-            for (int wire = SSL3_VERSION; wire <= TLS1_3_VERSION; ++wire)
-                if (can_speak(scratch.get(), wire))
-                    found |= 1U << (wire - SSL3_VERSION);
-        }
-        return found;
-    };
-    static const unsigned built = ask();
+    static std::atomic<unsigned> known{0};
+    unsigned built = known.load(std::memory_order_relaxed);
+    if (built == 0) {
+        built = ask_for_versions();
+        known.store(built, std::memory_order_relaxed);
+    }
     const int wire = static_cast<int>(version);
     return wire >= SSL3_VERSION && wire <= TLS1_3_VERSION &&
-           (built >> (wire - SSL3_VERSION) & 1U) != 0;
+           (built == 0 || (built >> (wire - SSL3_VERSION) & 1U) != 0);
 }
 
 } // namespace detail

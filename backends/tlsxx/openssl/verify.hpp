@@ -22,6 +22,7 @@
 
 #include <tlsxx/openssl/body.hpp>
 #include <tlsxx/openssl/engine.hpp>
+#include <tlsxx/openssl/identity.hpp>
 
 namespace tlsxx {
 inline namespace v0 {
@@ -132,10 +133,28 @@ inline void refuse_unread(connection_body& body) noexcept {
     });
 }
 
+// True if the engine found against a certificate that it could not read as a whole, or whose
+// signature it could not check, for lack of memory: it does not tell that from a bad one.
+inline bool lacked_memory(::X509_STORE_CTX* store, const x509::findings& found) noexcept {
+    auto* const leaf = ::X509_STORE_CTX_get0_cert(store);
+    bool lacked = leaf && was_cut_short(leaf);
+    const STACK_OF(X509)* const path = ::X509_STORE_CTX_get0_chain(store);
+    const STACK_OF(X509)* const sent = ::X509_STORE_CTX_get0_untrusted(store);
+    for (const auto* const list : {path, sent})
+        for (int i = 0; list && !lacked && i < sk_X509_num(list); ++i)
+            lacked = was_cut_short(sk_X509_value(list, i));
+    for (int i = 0; path && !lacked && i + 1 < sk_X509_num(path); ++i)
+        lacked = found.contains({verify_code::cert_signature_failure, i}) &&
+                 ::X509_verify(sk_X509_value(path, i),
+                               ::X509_get0_pubkey(sk_X509_value(path, i + 1))) == 1;
+    return lacked;
+}
+
 // libssl's hook for the whole of a verification.
 inline int verify_chain(::X509_STORE_CTX* store, void*) noexcept {
     connection_body& body = body_of(store);
     body.verdict.reset();
+    body.lacked_memory = false;
     if (!body.verifies) {
         ::X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
@@ -170,7 +189,13 @@ inline int verify_chain(::X509_STORE_CTX* store, void*) noexcept {
     ::X509_STORE_CTX_set_error(store, static_cast<int>(primary));
     if (primary == verify_code::ok)
         return 1;
-    body.verdict.reset(new (std::nothrow) verification);
+    const bool judged = !lacked_memory(store, engine) &&
+                        std::none_of(all.begin(), all.end(), [](const x509::finding& entry) {
+                            return entry.code == verify_code::out_of_mem;
+                        });
+    if (judged)
+        body.verdict.reset(new (std::nothrow) verification);
+    body.lacked_memory = !body.verdict;
     if (body.verdict) {
         body.verdict->refuse(primary);
         tlsxx::detail::enough_memory_for([&] { write_verdict(body, all, engine, path); });
