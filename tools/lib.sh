@@ -29,7 +29,7 @@ lane_options() {
     lane_name=$1
     shift
     case $lane_name in
-    gcc | clang) set -- "$@" -Doptimization=1 -Ddebug=false "-Dcpp_args=$warnings" ;;
+    gcc | clang | trixie) set -- "$@" -Doptimization=1 -Ddebug=false "-Dcpp_args=$warnings" ;;
     gcc-sanitize | clang-sanitize)
         # b_lundef: Clang links the sanitizers' run time into programs only. Not optimised, which
         # halves the time to compile, hides nothing from the sanitizers, and is fast enough.

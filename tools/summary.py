@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSL-1.0
 """Counts what the lanes of tools/test did, and ends with "N passed, N failed".
 
-    summary.py BUILD LANE...
+    summary.py RESULTS LANE...
+
+RESULTS has for each lane what tools/test wrote: LANE, a link to its build folder, where the log of
+its tests is meson-logs/LANE.json; and LANE.versions, .seconds, .skipped and .broken.
 
 A Catch2 program counts by its test cases, every other test as one. A program that dies, or whose
 cases pass but which then fails (a leak, say), adds one that failed; so does a lane that cannot be
@@ -24,6 +27,7 @@ class Lane:
         self.counts = collections.Counter()
         self.engines = collections.Counter()
         self.notes = []
+        self.matrix = []  # the table of tests/interop/matrix.cpp
 
     def fail(self, note):
         self.counts["failed"] += 1
@@ -54,24 +58,34 @@ class Lane:
         if not ended_well and not failed:
             self.fail(f"{name} failed outside its test cases")
 
-    def read(self, build, lane):
-        broken = build / "test-results" / f"{lane}.broken"
-        if broken.exists():
-            self.fail(f"{lane}: {broken.read_text().strip()}")
+    def read(self, results, lane):
+        def told(what):
+            path = results / f"{lane}.{what}"
+            return path.read_text().strip() if path.exists() else ""
+
+        self.seconds, self.versions = told("seconds") or "0", told("versions")
+        if told("skipped"):
+            self.counts["skipped"] += 1
+            self.notes.append(f"skipped: {told('skipped')}")
             return
-        logs = build / lane / "meson-logs"
+        if told("broken"):
+            self.fail(told("broken"))
+            return
+        logs = results / lane / "meson-logs"
         try:
-            lines = (logs / "testlog.json").read_text().splitlines()
+            lines = (logs / f"{lane}.json").read_text().splitlines()
         except OSError:
-            self.fail(f"{lane}: no test was run")
+            self.fail("no test was run")
             return
-        if (logs / "soaklog.json").exists():  # only after tools/test --all
-            lines += (logs / "soaklog.json").read_text().splitlines()
+        if (logs / f"{lane}-soak.json").exists():  # only after tools/test --all
+            lines += (logs / f"{lane}-soak.json").read_text().splitlines()
         for line in lines:
             test = json.loads(line)
             name, result = test["name"], test["result"]
-            reports = [word.split("=", 1)[1] for word in test["command"]
-                       if word.startswith("xml::out=")]
+            self.matrix += re.findall("^matrix: (.*)", test.get("stdout") or "", re.M)
+            # by their names: a lane may have been another system, with other folders
+            reports = [results / lane / "tests" / pathlib.Path(word).name
+                       for word in test["command"] if word.startswith("xml::out=")]
             if reports:
                 self.read_cases(name, reports[0], result == "OK")
             elif result in ("OK", "EXPECTEDFAIL"):
@@ -84,21 +98,23 @@ class Lane:
 
 
 def main():
-    build, lanes = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    results, lanes = pathlib.Path(sys.argv[1]), sys.argv[2:]
     total, engines = collections.Counter(), collections.Counter()
+    matrix = []
     print()
     for name in lanes:
         lane = Lane()
-        lane.read(build, name)
+        lane.read(results, name)
         for note in lane.notes:
             print(f"{name}: {note}")
         total += lane.counts
         engines += lane.engines
-        seconds = (build / "test-results" / f"{name}.seconds").read_text().strip()
+        matrix = matrix or [f"Other programs ({name}):", *lane.matrix] if lane.matrix else matrix
         print(f"{name:16}{lane.counts['passed']:6} passed {lane.counts['failed']:4} failed "
-              f"{lane.counts['skipped']:4} skipped {seconds:>5} s")
+              f"{lane.counts['skipped']:4} skipped {lane.seconds:>5} s  {lane.versions}".rstrip())
     for name, count in sorted(engines.items()):
         print(f"{name:24}{count:6} passed")
+    print(*matrix, sep="\n", end="\n\n" if matrix else "")
     print("Counted: Catch2 test cases, and one for every other test, in each lane")
     print(f"{total['passed']} passed, {total['failed']} failed"
           + (f", {total['skipped']} skipped" if total["skipped"] else ""))
