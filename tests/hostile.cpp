@@ -58,10 +58,12 @@ constexpr flood floods[] = {
      [](record_tap& t) { return t.seal(change_cipher_spec_type, "\x01"); }},
     {"change_cipher_spec, not encrypted", always,
      [](record_tap&) { return plain_record(change_cipher_spec_type, "\x01"); }},
-    {"HelloRequest", is_1_2, [](record_tap& t) { return t.seal(handshake_type, handshake_message(0, "")); }},
+    {"HelloRequest", is_1_2,
+     [](record_tap& t) { return t.seal(handshake_type, handshake_message(0, "")); }},
     {"session tickets", is_1_3, [](record_tap& t) { return t.seal(handshake_type, ticket()); }},
     {"KeyUpdate", is_1_3, [](record_tap& t) { return t.seal_key_update(false, update_padding()); }},
-    {"KeyUpdate that asks for one", is_1_3, [](record_tap& t) { return t.seal_key_update(true, update_padding()); }},
+    {"KeyUpdate that asks for one", is_1_3,
+     [](record_tap& t) { return t.seal_key_update(true, update_padding()); }},
 };
 
 } // namespace
@@ -163,9 +165,8 @@ ENGINE_CASE("hostile: a flood at each step of the handshake", "") {
         };
         for (std::size_t step = 0; step != steps; ++step) {
             for (const auto& each : plain)
-                attack(each.first, step, false, [&](record_tap&, std::size_t size) {
-                    return repeated(each.second, size);
-                });
+                attack(each.first, step, false,
+                       [&](record_tap&, std::size_t size) { return repeated(each.second, size); });
             for (const auto& each : sealed)
                 attack(each.first, step, true, [&](record_tap& tap, std::size_t size) {
                     std::string text;

@@ -113,9 +113,9 @@ chain long_chain(const key_ptr& key, std::size_t count) {
     chain all{sign(leaf, common)};
     for (std::size_t i = 1; i != count; ++i) {
         const bool last = i + 1 == count;
-        all.push_back(sign(authority_of(common, name_of_nth(i),
-                                        last ? root().name : name_of_nth(i + 1)),
-                           last ? root().key : common));
+        all.push_back(
+            sign(authority_of(common, name_of_nth(i), last ? root().name : name_of_nth(i + 1)),
+                 last ? root().key : common));
     }
     return all;
 }
@@ -285,8 +285,8 @@ ENGINE_CASE("hostile: a certificate with 10,000 names", "") {
             CHECK(wrong->victim->is_handshake_done());
         else
             check_refusal(*wrong, verify_code::hostname_mismatch);
-        const auto too_long = meet(v, with_names(10'000, 10, "localhost"), key,
-                                   "10,000 names above the limit");
+        const auto too_long =
+            meet(v, with_names(10'000, 10, "localhost"), key, "10,000 names above the limit");
         if (on == engine::openssl)
             CHECK(too_long->ec == errc::protocol_error);
         else
@@ -342,10 +342,10 @@ ENGINE_CASE("hostile: what is no certificate", "") {
     many.push_back(extension("2.5.29.17", false, sequence(dns("other.test"))));
     const key_ptr constrained = new_key();
     test::certificate authority = authority_of(constrained, name("Constrained"), root().name);
-    authority.extensions.push_back(extension(
-        "2.5.29.30", true, sequence(tlv(0xA0, repeated(sequence(dns("x.test")), 500)))));
-    test::certificate constrained_leaf = leaf_of(
-        key, {extension("2.5.29.17", false, sequence(repeated(dns("localhost"), 500)))});
+    authority.extensions.push_back(
+        extension("2.5.29.30", true, sequence(tlv(0xA0, repeated(sequence(dns("x.test")), 500)))));
+    test::certificate constrained_leaf =
+        leaf_of(key, {extension("2.5.29.17", false, sequence(repeated(dns("localhost"), 500)))});
     constrained_leaf.issuer = name("Constrained");
 
     std::vector<chain> all{

@@ -55,8 +55,8 @@ public:
               const int handle = siege_.socket->native_handle();
               while (!stopped_ && sent_ != bytes_.size()) {
                   const auto n =
-                      ::send(handle, bytes_.data() + sent_, std::min(at_once, bytes_.size() - sent_),
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
+                      ::send(handle, bytes_.data() + sent_,
+                             std::min(at_once, bytes_.size() - sent_), MSG_NOSIGNAL | MSG_DONTWAIT);
                   if (n > 0)
                       sent_ += static_cast<std::size_t>(n);
                   std::this_thread::sleep_for(pause);

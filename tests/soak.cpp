@@ -38,8 +38,9 @@ enum class kind {
     destroyed, // both, at a random moment of the handshake
 };
 constexpr int kinds = 10;
-constexpr const char* kind_names[] = {"clean",      "would-blocks", "moved", "truncated", "reset",
-                                      "wrong name", "expired",      "junk",  "aborted",   "destroyed"};
+constexpr const char* kind_names[] = {"clean",   "would-blocks", "moved",   "truncated",
+                                      "reset",   "wrong name",   "expired", "junk",
+                                      "aborted", "destroyed"};
 constexpr int kind_weights[] = {30, 10, 10, 8, 7, 7, 6, 8, 8, 6};
 
 enum class way { pipe, memory, unix_sockets, tcp };
@@ -138,8 +139,7 @@ public:
         over = static_cast<way>(d.weighted(way_weights));
         const std::size_t pair = d.weighted(pair_weights);
         with = {pair < 2 ? engine::openssl : engine::mbedtls,
-                pair % 2 == 0 ? engine::openssl : engine::mbedtls,
-                both_versions[d.below(2)]};
+                pair % 2 == 0 ? engine::openssl : engine::mbedtls, both_versions[d.below(2)]};
         // what only the pipe can do
         if (what == kind::would_blocks || (what == kind::aborted && over == way::memory) ||
             (what == kind::reset && over == way::memory))
@@ -472,7 +472,7 @@ void plot(const char* title, const std::vector<double>& values, std::size_t conn
             std::printf("         |");
         for (const double v : values)
             std::putchar(std::max(1.0, std::min<double>(rows, v / top * rows + 0.5)) >= row ? '#'
-                                                                                           : ' ');
+                                                                                            : ' ');
         std::putchar('\n');
     }
     std::printf("%8.2f +%s\n", 0.0, std::string(values.size(), '-').c_str());
@@ -516,8 +516,9 @@ TEST_CASE("soak: memory and descriptors stay flat over many connections, most wi
         count& c = counts[{one->what, one->over}];
         ++c.ran;
         c.expected += good;
-        ++on[std::string{name_of(one->with.client)} + " to " + std::string{name_of(one->with.server)} +
-             ", " + std::string{to_string(one->with.version)}];
+        ++on[std::string{name_of(one->with.client)} + " to " +
+             std::string{name_of(one->with.server)} + ", " +
+             std::string{to_string(one->with.version)}];
         if (!good && ++shown <= 10)
             std::printf("number %zu: %s over %s, %s to %s, %s: stopped at %s; client: %s, server: "
                         "%s\n",
@@ -576,10 +577,11 @@ TEST_CASE("soak: memory and descriptors stay flat over many connections, most wi
     plot("live heap, MB", heap, connections);
     plot("resident memory, MB", resident, connections);
     plot("descriptors", descriptors, connections);
-    std::printf("\nmean of the second quarter and of the last: heap %.3f and %.3f MB, resident %.3f "
-                "and %.3f MB, descriptors %.1f and %.1f\n",
-                level(heap, 1), level(heap, 3), level(resident, 1), level(resident, 3),
-                level(descriptors, 1), level(descriptors, 3));
+    std::printf(
+        "\nmean of the second quarter and of the last: heap %.3f and %.3f MB, resident %.3f "
+        "and %.3f MB, descriptors %.1f and %.1f\n",
+        level(heap, 1), level(heap, 3), level(resident, 1), level(resident, 3),
+        level(descriptors, 1), level(descriptors, 3));
     std::fflush(stdout);
 
     CHECK(total.ran == connections);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -88,8 +89,9 @@ bool remove(const void* block) {
 
 #if defined(TEST_HEAP_HOOKS)
 
-extern "C" int __sanitizer_install_malloc_and_free_hooks(
-    void (*made)(const volatile void*, std::size_t), void (*freed)(const volatile void*));
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*made)(const volatile void*,
+                                                                      std::size_t),
+                                                         void (*freed)(const volatile void*));
 
 namespace {
 const bool counts = __sanitizer_install_malloc_and_free_hooks(

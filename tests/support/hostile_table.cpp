@@ -49,9 +49,9 @@ public:
     void testRunEnded(const Catch::TestRunStats&) override {
         if (rows().empty())
             return;
-        std::printf("\n%-52s %-8s %-6s %-7s %-23s %5s %10s %10s %6s %8s\n", "hostile peer", "engine",
-                    "role", "version", "outcome", "runs", "peak heap", "bytes in", "calls",
-                    "time");
+        std::printf("\n%-52s %-8s %-6s %-7s %-23s %5s %10s %10s %6s %8s\n", "hostile peer",
+                    "engine", "role", "version", "outcome", "runs", "peak heap", "bytes in",
+                    "calls", "time");
         for (const hostile_row& row : rows())
             std::printf("%-52s %-8s %-6s %-7s %-23s %5zu %7.1f kB %10zu %6zu %5lld ms\n",
                         row.scenario.c_str(), name_of(row.victim.on).data(),

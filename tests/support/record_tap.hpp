@@ -57,9 +57,9 @@ class record_tap {
 public:
     record_tap(::SSL* peer, tlsxx::tls_version version) : peer_{peer}, version_{version} {
         log().clear();
-        ::SSL_CTX_set_keylog_callback(
-            ::SSL_get_SSL_CTX(peer),
-            [](const ::SSL*, const char* line) { log().append(line).append("\n"); });
+        ::SSL_CTX_set_keylog_callback(::SSL_get_SSL_CTX(peer), [](const ::SSL*, const char* line) {
+            log().append(line).append("\n");
+        });
     }
     record_tap(const record_tap&) = delete;
     record_tap& operator=(const record_tap&) = delete;
@@ -74,8 +74,7 @@ public:
             const std::string whole = held_.substr(0, size);
             held_.erase(0, size);
             const auto type = static_cast<unsigned char>(whole[0]);
-            const bool secret =
-                is_1_3() ? type == application_type : in_.at != stage::plain;
+            const bool secret = is_1_3() ? type == application_type : in_.at != stage::plain;
             out.push_back(secret ? open_sealed(whole) : opened_record{type, whole.substr(5)});
             follow(in_, out.back());
         }
@@ -201,7 +200,9 @@ private:
     const ::EVP_MD* digest() const {
         return ::SSL_CIPHER_get_handshake_digest(::SSL_get_current_cipher(peer_));
     }
-    std::size_t digest_size() const { return static_cast<std::size_t>(::EVP_MD_get_size(digest())); }
+    std::size_t digest_size() const {
+        return static_cast<std::size_t>(::EVP_MD_get_size(digest()));
+    }
     const ::EVP_CIPHER* cipher() const {
         const int nid = ::SSL_CIPHER_get_cipher_nid(::SSL_get_current_cipher(peer_));
         if (nid == NID_aes_256_gcm)
@@ -223,15 +224,15 @@ private:
     // HKDF-Expand-Label with an empty context (RFC 8446 7.1), of at most one digest's size.
     std::string expand(const std::string& secret, std::string_view label, std::size_t size) const {
         const std::string full = "tls13 " + std::string{label};
-        return hmac(secret, as_bytes(size, 2) + as_bytes(full.size(), 1) + full +
-                                std::string("\0\1", 2))
+        return hmac(secret,
+                    as_bytes(size, 2) + as_bytes(full.size(), 1) + full + std::string("\0\1", 2))
             .substr(0, size);
     }
 
     static void mask(std::string& nonce, std::uint64_t sequence) {
         for (std::size_t i = 0; i != 8; ++i)
-            nonce[nonce.size() - 1 - i] =
-                static_cast<char>(nonce[nonce.size() - 1 - i] ^ static_cast<char>(sequence >> 8 * i));
+            nonce[nonce.size() - 1 - i] = static_cast<char>(nonce[nonce.size() - 1 - i] ^
+                                                            static_cast<char>(sequence >> 8 * i));
     }
     // What TLS 1.2 authenticates beside the text (RFC 5246 6.2.3.3).
     static std::string extra(std::uint64_t sequence, unsigned char type, std::size_t size) {
@@ -275,8 +276,8 @@ private:
             ::EVP_CipherInit_ex(context_, cipher(), nullptr, at(key), at(nonce), sealing) == 1;
         if (!sealing) {
             std::string tag = text.substr(text.size() - 16);
-            good = good && ::EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, 16,
-                                                 tag.data()) == 1;
+            good =
+                good && ::EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, 16, tag.data()) == 1;
         }
         good = good &&
                ::EVP_CipherUpdate(context_, nullptr, &n, at(known),

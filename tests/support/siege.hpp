@@ -57,8 +57,8 @@ void add_row(const hostile_row&);
 
 struct siege_plan {
     std::string identity = "good"; // of the server; empty: `prepare` loads it
-    std::size_t outgoing = 20'000;   // what is in flight from the victim before it blocks
-    bool sockets = false;            // the victim is over a socket, and else over a pipe
+    std::size_t outgoing = 20'000; // what is in flight from the victim before it blocks
+    bool sockets = false;          // the victim is over a socket, and else over a pipe
     std::function<void(any_context& victim, any_context& peer)> prepare{};
 };
 
@@ -68,9 +68,8 @@ public:
         heap::reset();
         victim_context_ = kind.is_server ? make_server(kind.on, kind.version, plan.identity)
                                          : make_client(kind.on, kind.version);
-        peer_context_ = kind.is_server
-                            ? make_client(engine::openssl, kind.version)
-                            : make_server(engine::openssl, kind.version, plan.identity);
+        peer_context_ = kind.is_server ? make_client(engine::openssl, kind.version)
+                                       : make_server(engine::openssl, kind.version, plan.identity);
         if (plan.prepare)
             plan.prepare(*victim_context_, *peer_context_);
         const wrap_options as_client{.server_hostname = "localhost", .handshake = tlsxx::deferred};
@@ -78,8 +77,8 @@ public:
         peer = peer_context_->wrap(std::move(to_peer_.client),
                                    kind.is_server ? as_client : as_server, ec);
         REQUIRE_FALSE(ec);
-        tap = std::make_unique<record_tap>(static_cast<::SSL*>(peer->native_handle()),
-                                           kind.version);
+        tap =
+            std::make_unique<record_tap>(static_cast<::SSL*>(peer->native_handle()), kind.version);
         const wrap_options& options = kind.is_server ? as_server : as_client;
         if (plan.sockets) {
             auto [theirs, ours] = socket_pair();
@@ -141,7 +140,8 @@ public:
     void hear() {
         std::byte buffer[16384];
         for (;;) {
-            const auto got = socket ? socket->read_some(buffer) : to_victim_.server.read_some(buffer);
+            const auto got =
+                socket ? socket->read_some(buffer) : to_victim_.server.read_some(buffer);
             if (got.n == 0)
                 return;
             to_peer_.server.write_some(std::span{buffer}.first(got.n));
@@ -158,8 +158,8 @@ public:
     }
     void collect() {
         std::string bytes(1 << 16, '\0');
-        const auto got =
-            to_peer_.server.read_some(std::as_writable_bytes(std::span{bytes.data(), bytes.size()}));
+        const auto got = to_peer_.server.read_some(
+            std::as_writable_bytes(std::span{bytes.data(), bytes.size()}));
         for (opened_record& r : tap->open(std::string_view{bytes}.substr(0, got.n))) {
             if (!rewrite) {
                 said.push_back(std::move(r));
@@ -214,8 +214,8 @@ public:
         return socket ? delivered_ : const_cast<any_stream&>(*victim).pipe().bytes_read();
     }
     void report(std::string_view scenario) const {
-        add_row({std::string{scenario}, kind_, ec, 1, heap::peak(), taken(), calls_,
-                 watch_.elapsed()});
+        add_row(
+            {std::string{scenario}, kind_, ec, 1, heap::peak(), taken(), calls_, watch_.elapsed()});
     }
 
 private:
