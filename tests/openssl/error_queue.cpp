@@ -151,7 +151,8 @@ TEST_CASE("openssl: what a failing data call has left is told from the applicati
           left{{failed_cipher, {ERR_LIB_SSL, bad_mac}}, bad_mac},
           left{{failed_cipher, {ERR_LIB_SSL, bad_mac}, record_layer}, bad_mac},
           left{{internal}, ERR_R_INTERNAL_ERROR}, left{{no_memory, internal}, ERR_R_MALLOC_FAILURE},
-          left{{no_memory, internal, no_memory, internal}, ERR_R_MALLOC_FAILURE}}) {
+          left{{no_memory, internal, no_memory, internal}, ERR_R_MALLOC_FAILURE},
+          left{{internal, no_memory, no_memory}, ERR_R_MALLOC_FAILURE}}) {
         CAPTURE(each.reason, each.entries.size());
         ::ERR_clear_error();
         const std::pair<int, int> before[] = {{ERR_LIB_PROV, PROV_R_CIPHER_OPERATION_FAILED},

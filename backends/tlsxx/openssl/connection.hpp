@@ -74,7 +74,7 @@ public:
 private:
     void give_queue_back() noexcept {
         body_.queue_is_ours = false;
-        if (::ERR_peek_error() != 0)
+        if (::ERR_peek_last_error() != 0)
             ::ERR_clear_error();
         if (!body_.application_errors.empty())
             body_.application_errors.put_back();

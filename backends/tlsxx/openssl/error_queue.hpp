@@ -29,15 +29,15 @@ inline constexpr int record_layer_failure = 313;
 // despite them, so there is no way to keep them.
 class set_aside_errors {
 public:
-    // Takes everything that is in the queue now.
+    // Takes everything that is in the queue now, as far as there is memory for it. Where OpenSSL
+    // had none for an entry, there is one without a code, which looks like the end of the queue.
     void take() noexcept {
-        const bool complete = tlsxx::detail::enough_memory_for([this] {
+        tlsxx::detail::enough_memory_for([this] {
             entries_.reserve(16);
             for (entry next; next.pop();)
                 entries_.push_back(std::move(next));
         });
-        if (!complete)
-            ::ERR_clear_error();
+        ::ERR_clear_error();
     }
     // Puts everything back, behind what is in the queue now.
     void put_back() noexcept {
@@ -59,11 +59,13 @@ public:
         if (ERR_GET_REASON(reason) == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC &&
             ends_in(ERR_LIB_PROV) && newest_is(PROV_R_CIPHER_OPERATION_FAILED))
             drop_newest();
-        // For want of memory libssl writes down both, and again for the alert that it can't send.
-        if (ERR_GET_REASON(reason) == ERR_R_INTERNAL_ERROR ||
-            ERR_GET_REASON(reason) == ERR_R_MALLOC_FAILURE)
-            while (!entries_.empty() && (newest_is(ERR_R_MALLOC_FAILURE) ||
-                                         (ends_in(ERR_LIB_SSL) && newest_is(ERR_R_INTERNAL_ERROR))))
+        // For want of memory libssl writes down a reason that any library may have, what has failed
+        // below it, and both again for the alert that it can't send.
+        if (is_common(reason))
+            while (!entries_.empty() &&
+                   (newest_is(ERR_R_MALLOC_FAILURE) ||
+                    (ends_in(ERR_LIB_SSL) &&
+                     (is_common(entries_.back().code) || newest_is(record_layer_failure)))))
                 if (const unsigned long code = drop_newest();
                     ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
                     reason = code;
@@ -73,6 +75,9 @@ public:
 private:
     bool ends_in(int library) const noexcept {
         return !entries_.empty() && ERR_GET_LIB(entries_.back().code) == library;
+    }
+    static bool is_common(unsigned long code) noexcept {
+        return (ERR_GET_REASON(code) & ERR_RFLAG_COMMON) != 0;
     }
     bool newest_is(int reason) const noexcept {
         return ERR_GET_REASON(entries_.back().code) == reason;
@@ -126,7 +131,7 @@ public:
             application_.take();
     }
     ~own_error_queue() {
-        if (::ERR_peek_error() != 0)
+        if (::ERR_peek_last_error() != 0)
             ::ERR_clear_error();
         if (!application_.empty())
             application_.put_back();
@@ -243,10 +248,10 @@ inline void describe(unsigned long code, error_info& error) noexcept {
 }
 
 // True if OpenSSL gets no memory now. Where it swallows that and goes on to blame the input, this
-// tells the one from the other.
+// tells the one from the other. Without a file's name 3.5 writes nothing into the queue.
 inline bool is_out_of_memory() noexcept {
-    void* const some = ::CRYPTO_malloc(256, "", 0);
-    ::CRYPTO_free(some, "", 0);
+    void* const some = ::CRYPTO_malloc(256, nullptr, 0);
+    ::CRYPTO_free(some, nullptr, 0);
     return some == nullptr;
 }
 
