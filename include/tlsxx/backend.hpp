@@ -133,9 +133,10 @@ concept handshakes = requires(typename B::connection& c, bound_transport& t) {
 };
 
 /// reads_and_writes: `read` gives decrypted bytes, at most one record's; `write` takes bytes, at
-/// least one if it succeeds, and `record_payload` at once if there are as many. It never blocks on
-/// output, since the bound transport takes all of it, but may want input in the middle of a message
-/// after the handshake. Neither is called with an empty span or before the handshake is done.
+/// least one and at most one record's if it succeeds: `record_payload` of them if there are as many.
+/// It never blocks on output, since the bound transport takes all of it, but may want input in the
+/// middle of a message after the handshake. Neither is called with an empty span or before the
+/// handshake is done.
 template <class B>
 concept reads_and_writes = requires(typename B::connection& c, bound_transport& t,
                                     std::span<std::byte> in, byte_view out) {

@@ -64,7 +64,7 @@ public:
         configuration_ = std::move(other.configuration_);
         transport_ = std::move(other.transport_);
         wire_ = std::move(other.wire_);
-        state_ = other.state_;
+        state_ = std::move(other.state_);
         last_error_ = std::move(other.last_error_);
         return *this;
     }
@@ -265,7 +265,7 @@ private:
     }
     // True if a read or write may go straight to the engine, and then whether that has settled it.
     bool is_plain() const noexcept {
-        return state_.plain && connection_;
+        return state_.plain.on;
     }
     static bool is_done(const step& s, const bound_transport& bound) noexcept {
         return s.next == want::nothing && bound.all_sent();

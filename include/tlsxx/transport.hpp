@@ -39,9 +39,10 @@ enum class direction : unsigned char { read, write, both };
 /// where it would otherwise return errc::want_read or errc::want_write.
 /// `start_operation()` gives a deadline for the operation that begins now (its type is the
 /// transport's own); `wait(direction, deadline)` returns no error when the transport is ready,
-/// errc::timed_out once the deadline has passed, ready or not, and errc::want_write (after a wait
-/// for direction::write) or errc::want_read at once for a transport that is set not to wait. A deadline with a member
-/// `passed()` is looked at even where nothing has to wait, against peers that never stop sending.
+/// errc::timed_out once the deadline has passed, ready or not, and for a transport that is set not
+/// to wait at once errc::want_write (direction::write) or errc::want_read (the others). A deadline
+/// with a member `passed()` is looked at even where nothing has to wait, against peers that never
+/// stop sending.
 template <class T>
 concept waitable_transport = transport<T> && requires(T& t, direction d) {
     { t.wait(d, t.start_operation()) } noexcept -> std::same_as<std::error_code>;

@@ -5,6 +5,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -67,6 +68,18 @@ private:
     T* transport_;
 };
 
+// A bool that does not stay behind when it is moved from.
+struct flag {
+    bool on = false;
+
+    flag() noexcept = default;
+    flag(flag&& other) noexcept : on{std::exchange(other.on, false)} {}
+    flag& operator=(flag&& other) noexcept {
+        on = std::exchange(other.on, false);
+        return *this;
+    }
+};
+
 // Latches of one connection, the same for every engine.
 struct stream_state {
     std::error_code fatal;           // every later operation gives this
@@ -82,12 +95,13 @@ struct stream_state {
 
     // Nothing stands in the way of data: an operation may go straight to the engine. False in the
     // middle of an operation that does not, and kept true by settle() at its end.
-    bool plain = false;
+    // False too in a state that was moved from.
+    flag plain;
     bool in_call = false; // see call_check
 
     void settle(const wire& w) noexcept {
-        plain = established && !fatal && !close_begun && !peer_closed && !unread && sealed == 0 &&
-                !w.write_error && w.output.empty();
+        plain.on = established && !fatal && !close_begun && !peer_closed && !unread &&
+                   sealed == 0 && !w.write_error && w.output.empty();
     }
 };
 

@@ -5,10 +5,10 @@
 // binding that gives both to the engine for the length of one call.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
-#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -49,12 +49,12 @@ public:
         if (begin_ == end_)
             begin_ = end_ = block_.get();
     }
-    // Moves bytes out, as many as there are and fit.
+    // Moves bytes out, as many as there are and fit; there are some.
     std::size_t take(std::span<std::byte> buffer) noexcept {
         const std::size_t n = size() < buffer.size() ? size() : buffer.size();
         if (n == 5) // a record's header, in two instructions
             std::memcpy(buffer.data(), begin_, 5);
-        else if (n != 0)
+        else
             std::memcpy(buffer.data(), begin_, n);
         consume(n);
         return n;
@@ -120,12 +120,12 @@ struct wire {
 };
 
 // How many unsent bytes of the engine's own replies are kept for a peer that does not read.
-inline constexpr std::size_t reply_limit = 16384;
+inline constexpr std::uint32_t reply_limit = 16384;
 
 // How many bytes one call of an engine may take from the transport: far above the largest flight of
 // a handshake. Beyond it the peer sends only what engines pass over (tickets, warnings), and while
 // it is fast enough the call would never come back for anybody to look at the deadline.
-inline constexpr std::size_t input_limit = std::size_t{1} << 20;
+inline constexpr std::uint32_t input_limit = 1 << 20;
 
 } // namespace detail
 
@@ -167,8 +167,9 @@ public:
         while (!wire_.output.empty()) {
             if (write_blocked_)
                 return false;
-            const io_result result = calls_.write_some(transport_, wire_.output.bytes());
-            if (!accept(result))
+            const auto unsent = wire_.output.bytes();
+            const io_result result = calls_.write_some(transport_, unsent);
+            if (!accept(result, unsent.size()))
                 return false;
             wire_.output.consume(result.n);
         }
@@ -185,7 +186,7 @@ public:
     /// ended is true if the byte stream of the transport has ended.
     bool ended() const noexcept { return ended_; }
     /// error is the transport's failure to read.
-    std::error_code error() const noexcept { return error_ ? *error_ : std::error_code{}; }
+    std::error_code error() const noexcept { return failed_ ? error_ : std::error_code{}; }
     /// flooded is true if a call of the engine wanted more input than any message needs; error() is
     /// errc::protocol_error then.
     bool flooded() const noexcept { return flooded_; }
@@ -194,7 +195,9 @@ public:
 
     /// allow_output lifts the limit on the output spill: for the one call in which the application
     /// itself writes, `n` bytes of output are expected.
-    void allow_output(std::size_t n) noexcept { reply_capacity_ = detail::reply_limit + n; }
+    void allow_output(std::size_t n) noexcept {
+        reply_capacity_ = detail::reply_limit + static_cast<std::uint32_t>(n);
+    }
     /// allow_input begins another call of the engine, for the limit on its input.
     void allow_input() noexcept { input_left_ = stopped_ ? 0 : detail::input_limit; }
     /// resume says that the transport was waited for, and may take output again.
@@ -216,7 +219,9 @@ private:
         const io_result result = static_cast<T*>(self.transport_)->read_some(buffer);
         if (result.n == 0 || result.ec) [[unlikely]]
             return self.stop_input(result.ec);
-        self.input_left_ -= result.n < self.input_left_ ? result.n : self.input_left_;
+        self.input_left_ = result.n < self.input_left_
+                               ? self.input_left_ - static_cast<std::uint32_t>(result.n)
+                               : 0;
         return result.n;
     }
     template <class T>
@@ -248,9 +253,13 @@ private:
     std::size_t refuse_input() noexcept {
         if (!stopped_) {
             flooded_ = stopped_ = true;
-            error_ = make_error_code(errc::protocol_error);
+            fail(make_error_code(errc::protocol_error));
         }
         return 0;
+    }
+    void fail(const std::error_code& ec) noexcept {
+        ::new (static_cast<void*>(&error_)) std::error_code{ec};
+        failed_ = true;
     }
     std::size_t stop_input(const std::error_code& ec) noexcept {
         if (ec == errc::want_read) {
@@ -260,7 +269,7 @@ private:
         if (!ec || ec == errc::end_of_stream)
             ended_ = true;
         else
-            error_ = ec;
+            fail(ec);
         input_left_ = 0;
         stopped_ = true;
         return 0;
@@ -270,13 +279,13 @@ private:
         all_sent_ = false;
         if (wire_.write_error)
             return;
-        if (wire_.output.size() + bytes.size() > reply_capacity_)
+        if (bytes.size() > reply_capacity_ || wire_.output.size() > reply_capacity_ - bytes.size())
             lose(make_error_code(errc::output_overflow));
         else if (!wire_.output.append(bytes))
             lose(make_error_code(errc::not_enough_memory));
     }
     void write_rest(io_result result, std::span<const std::byte> bytes) noexcept {
-        while (accept(result)) {
+        while (accept(result, bytes.size())) {
             bytes = bytes.subspan(result.n);
             if (bytes.empty())
                 return;
@@ -285,9 +294,10 @@ private:
         append(bytes);
     }
 
-    // True if the transport took something; would-block and failures end the attempt.
-    bool accept(const io_result& result) noexcept {
-        if (!result.ec && result.n != 0)
+    // True if the transport took something; would-block and failures end the attempt. A transport
+    // that claims to have taken more than it was offered is broken.
+    bool accept(const io_result& result, std::size_t offered) noexcept {
+        if (!result.ec && result.n != 0 && result.n <= offered)
             return true;
         if (result.ec == errc::want_write)
             write_blocked_ = true;
@@ -306,14 +316,17 @@ private:
     detail::wire& wire_;
     void* transport_;
     const calls& calls_;
-    std::size_t reply_capacity_ = detail::reply_limit;
-    std::size_t input_left_ = detail::input_limit; // of this call of the engine
-    std::optional<std::error_code> error_;
+    std::uint32_t reply_capacity_ = detail::reply_limit;
+    std::uint32_t input_left_ = detail::input_limit; // of this call of the engine
+    union {
+        std::error_code error_; // if failed_: to make one on each call is not free
+    };
+    bool failed_ = false;
     bool read_blocked_ = false;
     bool write_blocked_ = false;
     bool corked_ = false;
     bool all_sent_ = true;
-    bool stopped_ = false; // there is no more input, for one of the reasons below or error_
+    bool stopped_ = false; // there is no more input, for one of the reasons around
     bool ended_ = false;
     bool flooded_ = false;
 };

@@ -208,6 +208,7 @@ std::optional<unwrapped<T>> basic_stream<B, T>::unwrap(std::error_code& ec) noex
         return std::nullopt;
     }
     connection_ = {};
+    state_.established = false;
     wire_.input.release();
     return unwrapped<T>{transport_.release(), std::move(rest)};
 }
@@ -226,7 +227,7 @@ void basic_stream<B, T>::flush(std::error_code& ec) noexcept {
 // What every operation begins with: nothing happens on an empty or a broken stream.
 template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::begin(std::error_code& ec) noexcept {
-    state_.plain = false;
+    state_.plain.on = false;
     ec.clear();
     if (state_.fatal) {
         ec = state_.last_code = state_.fatal;
@@ -343,7 +344,7 @@ template <backend B, detail::held_transport T>
 bool basic_stream<B, T>::write_now(bound_transport& bound, byte_view data, step& s) noexcept {
     if (!is_plain() || data.empty())
         return false;
-    bound.allow_output(detail::most_output(data.size()));
+    bound.allow_output(detail::most_output(B::record_payload));
     s = B::write(connection_, bound, data);
     return is_done(s, bound);
 }
@@ -379,7 +380,7 @@ std::size_t basic_stream<B, T>::write_record(operation& op, byte_view data,
                                              std::error_code& ec) noexcept {
     if (state_.sealed != 0)
         return std::exchange(state_.sealed, 0);
-    op.bound.allow_output(detail::most_output(data.size()));
+    op.bound.allow_output(detail::most_output(B::record_payload));
     op.bound.allow_input();
     return finish_write(op, B::write(connection_, op.bound, data), data, ec);
 }
