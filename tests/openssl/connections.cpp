@@ -3,6 +3,9 @@
 
 #include "loop.hpp"
 
+#include <array>
+#include <memory>
+
 #include <catch2/catch_test_macros.hpp>
 
 using namespace test;
@@ -286,6 +289,61 @@ TEST_CASE("openssl: an engine's defaults are the library's own") {
     CHECK(SSL_get_max_proto_version(ssl) == 0);
     CHECK((SSL_get_mode(ssl) & SSL_MODE_RELEASE_BUFFERS) == 0);
     CHECK(SSL_get_num_tickets(ssl) == 2);
+}
+
+namespace {
+
+// The two-byte numbers in an extension of a client's hello, behind their length.
+struct hello_list {
+    unsigned int extension;
+    std::vector<std::uint16_t> ids;
+};
+using hello_lists = std::array<hello_list, 2>;
+
+int look_at_hello(::SSL* ssl, int*, void* to) {
+    for (hello_list& list : *static_cast<hello_lists*>(to)) {
+        const unsigned char* data = nullptr;
+        std::size_t size = 0;
+        if (::SSL_client_hello_get0_ext(ssl, list.extension, &data, &size) != 1)
+            continue;
+        for (std::size_t i = 2; i + 1 < size; i += 2)
+            list.ids.push_back(static_cast<std::uint16_t>(data[i] << 8U | data[i + 1]));
+    }
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+} // namespace
+
+TEST_CASE("openssl: what drops out of the default lists, by OpenSSL's version") {
+    loop l{client_options(), server_options()};
+    l.client.handshake();
+    hello_lists sent{{{TLSEXT_TYPE_supported_groups, {}}, {TLSEXT_TYPE_signature_algorithms, {}}}};
+    const std::unique_ptr<::SSL_CTX, decltype(&::SSL_CTX_free)> context{
+        ::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free};
+    ::SSL_CTX_set_client_hello_cb(context.get(), look_at_hello, &sent);
+    const std::unique_ptr<::SSL, decltype(&::SSL_free)> server{::SSL_new(context.get()),
+                                                               ::SSL_free};
+    ::BIO* const hello = ::BIO_new(::BIO_s_mem());
+    ::SSL_set_bio(server.get(), hello, hello);
+    REQUIRE(::BIO_write(hello, l.to_server.bytes.data(),
+                        static_cast<int>(l.to_server.bytes.size())) > 0);
+    CHECK(::SSL_accept(server.get()) == -1);
+    ::ERR_clear_error();
+
+    const auto expected = [](const auto& defaults) {
+        std::vector<std::uint16_t> ids{defaults.begin(), defaults.end()};
+        if (::OpenSSL_version_num() < 0x30200000)
+            std::erase_if(ids, [](auto id) { return id >= 0x081A && id <= 0x081C; });
+        if (::OpenSSL_version_num() < 0x30500000)
+            std::erase_if(ids, [](auto id) { return id == 0x11EC || id >> 8U == 0x09; });
+        return ids;
+    };
+    CHECK(sent[0].ids == expected(tlsxx::defaults::groups));
+    CHECK(sent[1].ids == expected(tlsxx::defaults::signature_algorithms));
+    l.handshake();
+    CHECK(l.both_done()); // without a second hello, in the first group that both have
+    CHECK((SSL_get_negotiated_group(engine::native_handle(l.client.connection)) & 0xFFFF) ==
+          (::OpenSSL_version_num() < 0x30500000 ? NID_X25519 : 0x11EC));
 }
 
 TEST_CASE("openssl: a message after the handshake that arrives in parts") {
