@@ -535,9 +535,11 @@ void sweep(const pairing& with, bool waits) {
 
 } // namespace
 
-PAIR_CASE("sweep: each call of a transport fails under each operation", "[sweep]") {
+PAIR_CASE("sweep: each call of a transport fails under each operation",
+          "[sweep][engines:transport-fault]") {
     sweep(with, false);
 }
-PAIR_CASE("sweep: each call of a transport that waits fails under each operation", "[sweep]") {
+PAIR_CASE("sweep: each call of a transport that waits fails under each operation",
+          "[sweep][engines:transport-fault]") {
     sweep(with, true);
 }

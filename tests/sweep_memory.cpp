@@ -308,8 +308,8 @@ const std::string long_text(20'000, 'x');
 #define TEST_BACKENDS tlsxx::openssl::backend, tlsxx::mbedtls::backend
 
 // In a process of its own for each n, which has not used the engine before: so this comes first.
-TEMPLATE_TEST_CASE("sweep: each allocation fails at the first use of an engine", "[sweep]",
-                   TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails at the first use of an engine",
+                   "[sweep][engines:no-memory]", TEST_BACKENDS) {
     auto& tally =
         sweep_tallies()["allocations"]["first use, " + std::string{short_name<TestType>()}];
     tally.stride = sweeps_all() ? 3 : std::is_same_v<TestType, tlsxx::openssl::backend> ? 199 : 1;
@@ -348,8 +348,8 @@ TEMPLATE_TEST_CASE("sweep: each allocation fails at the first use of an engine",
     }
 }
 
-TEMPLATE_TEST_CASE("sweep: each allocation fails where contexts are made", "[sweep]",
-                   TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails where contexts are made",
+                   "[sweep][engines:freed-with-errors]", TEST_BACKENDS) {
     using context = context_of<TestType>;
     const auto nothing = [] { return 0; };
     for (const protocol p : {protocol::tls_client, protocol::tls_server, protocol::tls})
@@ -377,8 +377,8 @@ TEMPLATE_TEST_CASE("sweep: each allocation fails where contexts are made", "[swe
         [&](auto& c, std::error_code&) { c = made; });
 }
 
-TEMPLATE_TEST_CASE("sweep: each allocation fails where a context is changed", "[sweep]",
-                   TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails where a context is changed",
+                   "[sweep][engines:no-memory]", TEST_BACKENDS) {
     using context = context_of<TestType>;
     struct setter {
         const char* name;
@@ -422,7 +422,8 @@ TEMPLATE_TEST_CASE("sweep: each allocation fails where a context is changed", "[
     }
 }
 
-TEMPLATE_TEST_CASE("sweep: each allocation fails under each load", "[sweep]", TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails under each load", "[sweep][engines:no-memory]",
+                   TEST_BACKENDS) {
     using context = context_of<TestType>;
     static const std::string chain = pki("good-chain.pem"), key = pki("good.key"),
                              encrypted = pki("good.pkcs8.enc.pem"), der_chain = pki("good.der"),
@@ -505,8 +506,8 @@ TEMPLATE_TEST_CASE("sweep: each allocation fails under each load", "[sweep]", TE
     ::unsetenv("SSL_CERT_DIR");
 }
 
-TEMPLATE_TEST_CASE("sweep: each allocation fails under wrap and handshake", "[sweep]",
-                   TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails under wrap and handshake",
+                   "[sweep][engines:no-memory]", TEST_BACKENDS) {
     for (const tls_version v : both_versions) {
         for (const bool is_client : {true, false}) {
             const auto ours = is_client ? client_context<TestType>(v) : server_context<TestType>(v);
@@ -562,8 +563,8 @@ TEMPLATE_TEST_CASE("sweep: each allocation fails under wrap and handshake", "[sw
     }
 }
 
-TEMPLATE_TEST_CASE("sweep: each allocation fails while a bad peer is refused", "[sweep]",
-                   TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails while a bad peer is refused",
+                   "[sweep][engines:no-memory]", TEST_BACKENDS) {
     for (const tls_version v : both_versions) {
         for (const bool is_client : {true, false}) {
             // Nobody is let in for a lack of memory.
@@ -592,8 +593,8 @@ TEMPLATE_TEST_CASE("sweep: each allocation fails while a bad peer is refused", "
     }
 }
 
-TEMPLATE_TEST_CASE("sweep: each allocation fails under reading, writing and closing", "[sweep]",
-                   TEST_BACKENDS) {
+TEMPLATE_TEST_CASE("sweep: each allocation fails under reading, writing and closing",
+                   "[sweep][engines:no-memory]", TEST_BACKENDS) {
     for (const tls_version v : both_versions) {
         const auto ours = client_context<TestType>(v, "root.pem", "");
         const auto peers = server_context<other>(v, "good", false);

@@ -42,6 +42,7 @@ struct release {
     void operator()(::SSL* p) const noexcept { free_quietly(::SSL_free, p); }
     void operator()(::X509* p) const noexcept { ::X509_free(p); }
     void operator()(::X509_STORE* p) const noexcept { free_quietly(::X509_STORE_free, p); }
+    void operator()(::X509_STORE_CTX* p) const noexcept { ::X509_STORE_CTX_free(p); }
     void operator()(::X509_SIG* p) const noexcept { ::X509_SIG_free(p); }
     void operator()(::PKCS8_PRIV_KEY_INFO* p) const noexcept { ::PKCS8_PRIV_KEY_INFO_free(p); }
     void operator()(::EVP_PKEY* p) const noexcept { ::EVP_PKEY_free(p); }

@@ -5,6 +5,7 @@
 
 #include <climits>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -61,10 +62,12 @@ inline bool lost_its_key(const ::X509* x) noexcept {
 inline bool was_cut_short(::X509* x) noexcept {
     if (lost_its_key(x))
         return true;
-    if ((::X509_get_extension_flags(x) & EXFLAG_INVALID) == 0)
+    constexpr std::uint32_t unread = EXFLAG_INVALID | EXFLAG_NO_FINGERPRINT;
+    const std::uint32_t missing = ::X509_get_extension_flags(x) & unread;
+    if (missing == 0)
         return false;
     const owned<::X509> again{::X509_dup(x)};
-    const bool lacked = !again || (::X509_get_extension_flags(again.get()) & EXFLAG_INVALID) == 0;
+    const bool lacked = !again || (::X509_get_extension_flags(again.get()) & unread) != missing;
     return is_lack_of_memory(take_reason()) || lacked || is_out_of_memory();
 }
 

@@ -133,8 +133,20 @@ inline void refuse_unread(connection_body& body) noexcept {
     });
 }
 
-// True if the engine found against a certificate that it could not read as a whole, or whose
-// signature it could not check, for lack of memory: it does not tell that from a bad one.
+// True if the engine is content when it is asked once more.
+inline bool verifies_again(::X509_STORE_CTX* store) noexcept {
+    const owned<::X509_STORE_CTX> again{::X509_STORE_CTX_new()};
+    return again &&
+           ::X509_STORE_CTX_init(again.get(), ::X509_STORE_CTX_get0_store(store),
+                                 ::X509_STORE_CTX_get0_cert(store),
+                                 ::X509_STORE_CTX_get0_untrusted(store)) == 1 &&
+           ::X509_VERIFY_PARAM_set1(::X509_STORE_CTX_get0_param(again.get()),
+                                    ::X509_STORE_CTX_get0_param(store)) == 1 &&
+           ::X509_verify_cert(again.get()) == 1;
+}
+
+// True if what the engine found is due to a lack of memory, which it does not tell from a
+// certificate that is bad.
 inline bool lacked_memory(::X509_STORE_CTX* store, const x509::findings& found) noexcept {
     auto* const leaf = ::X509_STORE_CTX_get0_cert(store);
     bool lacked = leaf && was_cut_short(leaf);
@@ -143,11 +155,7 @@ inline bool lacked_memory(::X509_STORE_CTX* store, const x509::findings& found) 
     for (const auto* const list : {path, sent})
         for (int i = 0; list && !lacked && i < sk_X509_num(list); ++i)
             lacked = was_cut_short(sk_X509_value(list, i));
-    for (int i = 0; path && !lacked && i + 1 < sk_X509_num(path); ++i)
-        lacked = found.contains({verify_code::cert_signature_failure, i}) &&
-                 ::X509_verify(sk_X509_value(path, i),
-                               ::X509_get0_pubkey(sk_X509_value(path, i + 1))) == 1;
-    return lacked;
+    return lacked || (!found.empty() && verifies_again(store));
 }
 
 // libssl's hook for the whole of a verification.
