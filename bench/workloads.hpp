@@ -100,8 +100,6 @@ private:
     }()) session_{};
 };
 
-inline constexpr std::string_view workload_names[] = {"pp64", "rec16k", "handshake", "resumed"};
-
 template <template <class> class Link>
 std::unique_ptr<workload> make_workload(std::string_view name, const std::string& pki) {
     if (name == "pp64")

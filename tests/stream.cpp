@@ -848,6 +848,8 @@ TEST_CASE("stream: the records of one write leave together, 64 KiB at a time") {
     CHECK(calls_of(65536) == 1);
     CHECK(calls_of(65537) == 2);
     CHECK(calls_of(10 * 65536) == 10);
+    CHECK(test.read(stream).empty());
+    CHECK(test.ec == errc::want_read);
 }
 
 TEST_CASE("stream: a group of records that blocks is done as a whole, and each byte leaves once") {

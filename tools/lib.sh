@@ -44,6 +44,10 @@ lane_options() {
         set -- "$@" -Doptimization=3 -Ddebug=false -Db_ndebug=true \
             "-Dcpp_args=$warnings -Wno-restrict"
         ;;
+    bench)
+        set -- "$@" -Doptimization=3 -Ddebug=false -Db_ndebug=true -Dwerror=false \
+            -Dtests=disabled -Dexamples=disabled
+        ;;
     demo) set -- "$@" -Doptimization=2 -Ddebug=false -Dwerror=false -Dtests=disabled ;;
     *) die "no lane is called $lane_name" ;;
     esac

@@ -175,9 +175,13 @@ public:
         }
         if (wire_.write_error)
             return false;
-        wire_.output.release();
+        if (!keeps_spill_)
+            wire_.output.release();
         return true;
     }
+    /// keep_spill leaves the output spill its memory when it is empty: for data that is written on
+    /// and on. Whoever waits for input then frees it.
+    void keep_spill() noexcept { keeps_spill_ = true; }
 
     /// all_sent is false once output has had to be kept, or was lost.
     bool all_sent() const noexcept { return all_sent_; }
@@ -325,6 +329,7 @@ private:
     bool read_blocked_ = false;
     bool write_blocked_ = false;
     bool corked_ = false;
+    bool keeps_spill_ = false;
     bool all_sent_ = true;
     bool stopped_ = false; // there is no more input, for one of the reasons around
     bool ended_ = false;

@@ -330,6 +330,8 @@ std::size_t basic_stream<B, T>::finish_read(operation& op, step s, std::span<std
         case want::failed: fail(op, s.next, ec); return 0;
         case want::read: break;
         }
+        if (wire_.output.empty())
+            wire_.output.release(); // nothing more is written for now
         if (!send_then_await_input(op, ec))
             return 0;
         if (!wire_.output.empty())
@@ -420,6 +422,7 @@ std::size_t basic_stream<B, T>::write_several(operation& op, byte_view data,
         return write_record(op, data, ec);
     op.bound.allow_output(detail::most_output(group.size()));
     op.bound.allow_input();
+    op.bound.keep_spill();
     op.bound.cork(true);
     step s;
     std::size_t sealed = 0;
