@@ -28,6 +28,7 @@ class Lane:
         self.engines = collections.Counter()
         self.notes = []
         self.matrix = []  # the table of tests/interop/matrix.cpp
+        self.sweeps = []  # the sums of tests/support/sweep_summary.cpp
 
     def fail(self, note):
         self.counts["failed"] += 1
@@ -83,6 +84,7 @@ class Lane:
             test = json.loads(line)
             name, result = test["name"], test["result"]
             self.matrix += re.findall("^matrix: (.*)", test.get("stdout") or "", re.M)
+            self.sweeps += re.findall(r"^sweep, (.*: \d+ rows, .*)", test.get("stdout") or "", re.M)
             # by their names: a lane may have been another system, with other folders
             reports = [results / lane / "tests" / pathlib.Path(word).name
                        for word in test["command"] if word.startswith("xml::out=")]
@@ -100,7 +102,7 @@ class Lane:
 def main():
     results, lanes = pathlib.Path(sys.argv[1]), sys.argv[2:]
     total, engines = collections.Counter(), collections.Counter()
-    matrix = []
+    matrix, sweeps = [], []
     print()
     for name in lanes:
         lane = Lane()
@@ -109,12 +111,14 @@ def main():
             print(f"{name}: {note}")
         total += lane.counts
         engines += lane.engines
+        sweeps = sweeps or lane.sweeps and [f"Faults at each call, swept ({name}):", *lane.sweeps]
         matrix = matrix or [f"Other programs ({name}):", *lane.matrix] if lane.matrix else matrix
         print(f"{name:16}{lane.counts['passed']:6} passed {lane.counts['failed']:4} failed "
               f"{lane.counts['skipped']:4} skipped {lane.seconds:>5} s  {lane.versions}".rstrip())
     for name, count in sorted(engines.items()):
         print(f"{name:24}{count:6} passed")
-    print(*matrix, sep="\n", end="\n\n" if matrix else "")
+    for table in matrix, sweeps:
+        print(*table, sep="\n", end="\n\n" if table else "")
     print("Counted: Catch2 test cases, and one for every other test, in each lane")
     print(f"{total['passed']} passed, {total['failed']} failed"
           + (f", {total['skipped']} skipped" if total["skipped"] else ""))
