@@ -117,8 +117,9 @@ for engine in ENGINES:
         said = greeted(server.port, *GOOD[0][:1])
         check(f"{name}: and the next is served", said == "hello, 192.0.2.1\n", said)
 
-        curl = ["curl", "--silent", "--show-error", "--cacert", pki / "root.pem", "--http0.9",
-                "--max-time", str(tools.PATIENCE)]
+        # localhost may be ::1 first
+        curl = ["curl", "--silent", "--show-error", "--ipv4", "--http0.9",
+                "--cacert", pki / "root.pem", "--max-time", str(tools.PATIENCE)]
 
         def curls(what, *words):
             done = subprocess.run(curl + list(words), stdout=subprocess.PIPE,
