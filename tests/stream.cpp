@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <support/mock_stream.hpp>
@@ -465,6 +466,42 @@ TEST_CASE("stream: a peer that makes the engine reply and reads nothing is cut o
     CHECK(test.ec == errc::output_overflow);
 }
 
+TEST_CASE("stream: a blocked write of the program's own is not held against the engine's replies") {
+    mock_case test;
+    auto stream = test.open_established();
+    auto* engine = stream.native_handle();
+    engine->record = mock::record_payload;
+    test.wire.room = 0;
+    const std::string text(GENERATE(std::size_t{16'384}, std::size_t{65'536}), 'x');
+    CHECK(stream.write_all(bytes(text), test.ec) == 0);
+    CHECK(test.ec == errc::want_write);
+    SECTION("a reply waits behind it, up to the limit") {
+        const std::string reply(8'000, 'r');
+        engine->reads = {sends(reply, want::read), sends(reply, want::read),
+                         sends(reply, want::read)};
+        CHECK(test.read(stream).empty());
+        CHECK(test.ec == errc::want_read);
+        CHECK(test.read(stream).empty());
+        CHECK(test.ec == errc::want_read);
+        SECTION("and leaves behind it") {
+            engine->reads.clear();
+            test.wire.room = fake_wire::unlimited;
+            CHECK(stream.write_all(bytes(text), test.ec) == text.size());
+            CHECK(test.wire.output.ends_with("|" + reply + reply));
+        }
+        SECTION("not beyond") {
+            CHECK(test.read(stream).empty());
+            CHECK(test.ec == errc::output_overflow);
+        }
+    }
+    SECTION("a broken record is what is reported, though its alert can't leave") {
+        engine->reads = {sends("alert", want::failed)};
+        CHECK(test.read(stream).empty());
+        CHECK(test.ec == errc::protocol_error);
+        CHECK(stream.last_error().reason() == "BROKEN_RECORD");
+    }
+}
+
 // ---- writing
 // -------------------------------------------------------------------------------------
 
@@ -727,6 +764,63 @@ TEST_CASE("stream: a stream that was moved from is empty") {
     CHECK(stream.verification());
 }
 
+TEST_CASE("stream: one that was moved from, or unwrapped, stays empty whatever is called of it") {
+    mock_case test;
+    auto stream = test.open_established({.unwrappable = true});
+    test.wire.input = "data|";
+    CHECK(test.read(stream) == "data");
+    std::optional<decltype(stream)> other;
+    SECTION("moved from") {
+        other = std::move(stream);
+    }
+    SECTION("moved from by assignment") {
+        auto target = test.open();
+        target = std::move(stream);
+        CHECK(test.write(target, "works") == 5);
+        other = std::move(target);
+    }
+    SECTION("unwrapped") {
+        test.wire.input = "!";
+        REQUIRE(stream.unwrap(test.ec));
+    }
+    for (int i = 0; i != 2; ++i) {
+        CHECK(test.read(stream).empty()); // NOLINT: that is what is tested
+        CHECK(test.ec == errc::invalid_argument);
+        CHECK(test.write(stream, "x") == 0);
+        CHECK(test.ec == errc::invalid_argument);
+        CHECK(stream.write_all("x", test.ec) == 0);
+        CHECK(test.ec == errc::invalid_argument);
+        std::byte one[1];
+        CHECK(stream.read_exactly(one, test.ec) == 0);
+        CHECK(test.ec == errc::invalid_argument);
+        stream.flush(test.ec);
+        CHECK(test.ec == errc::invalid_argument);
+        stream.handshake(test.ec);
+        CHECK(test.ec == errc::invalid_argument);
+        stream.shutdown(test.ec);
+        CHECK(test.ec == errc::invalid_argument);
+    }
+    stream = test.open_established(); // and may be given another connection
+    test.wire.input = "more|";
+    CHECK(test.read(stream) == "more");
+    CHECK(test.write(stream, "x") == 1);
+}
+
+TEST_CASE("stream: to move it to itself changes nothing") {
+    mock_case test;
+    auto stream = test.open_established();
+    auto& same = stream;
+    stream = std::move(same);
+    CHECK(test.write(stream, "data") == 4);
+    test.wire.room = 2;
+    CHECK(test.write(stream, "data") == 0);
+    stream = std::move(same);
+    CHECK(stream.wants_write());
+    test.wire.room = fake_wire::unlimited;
+    CHECK(test.write(stream, "data") == 4);
+    CHECK(test.wire.output == "data|data|");
+}
+
 TEST_CASE("stream: its destructor sends nothing and frees everything") {
     const int before = mock_engine::alive;
     mock_case test;
@@ -867,6 +961,28 @@ TEST_CASE("stream: a group of records that blocks is done as a whole, and each b
     test.wire.room = fake_wire::unlimited;
     CHECK(stream.write_all(bytes(text), test.ec) == text.size());
     CHECK(test.wire.output.size() == 40'003);
+}
+
+TEST_CASE("stream: an engine whose records are tiny writes a group all the same") {
+    mock_case test;
+    auto stream = test.open_established();
+    stream.native_handle()->record = 1; // each with a byte around it
+    const std::string text(70'000, 'x');
+    SECTION("at once") {
+        CHECK(stream.write_all(bytes(text), test.ec) == text.size());
+        CHECK_FALSE(test.ec);
+    }
+    SECTION("blocked") {
+        test.wire.room = 100;
+        std::size_t sent = 0;
+        for (int i = 0; i != 4000 && sent != text.size(); ++i) {
+            sent += stream.write_all(bytes(text).subspan(sent), test.ec);
+            REQUIRE((!test.ec || test.ec == errc::want_write));
+            test.wire.room = 5000;
+        }
+        CHECK(sent == text.size());
+    }
+    CHECK(test.wire.output.size() == 2 * text.size());
 }
 
 TEST_CASE("stream: a write that blocks asks the transport once") {

@@ -131,6 +131,19 @@ TEST_CASE("bound transport: it says why there is nothing to read") {
         CHECK(read(other, 3).empty());
         CHECK(other.ended());
     }
+    SECTION("failed: it claims to have read more than there is room for") {
+        struct liar : fake_transport {
+            using fake_transport::fake_transport;
+            tlsxx::io_result read_some(std::span<std::byte> buffer) noexcept {
+                return {buffer.size() + 1, {}};
+            }
+        } more{io};
+        w.keep_over_read = GENERATE(false, true);
+        bound_transport other{w, more};
+        CHECK(read(other, 3).empty());
+        CHECK(other.error() == std::errc::io_error);
+        CHECK(w.input.empty());
+    }
     SECTION("failed: the transport is not asked again") {
         io.read_error = {ECONNRESET, std::system_category()};
         CHECK(read(bound, 3).empty());

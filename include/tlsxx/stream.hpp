@@ -282,7 +282,10 @@ private:
             : stream_{stream}, open_{stream.begin(ec)} {}
         entry(const entry&) = delete;
         entry& operator=(const entry&) = delete;
-        ~entry() { stream_.state_.settle(stream_.wire_); }
+        ~entry() {
+            if (open_) // an empty stream is never plain
+                stream_.state_.settle(stream_.wire_);
+        }
         explicit operator bool() const noexcept { return open_; }
 
     private:

@@ -37,6 +37,7 @@ struct mock_engine {
     std::string partial;            // of a record that has not come to its end
     bool closed = false;
     std::size_t record = 16; // bytes that one write takes
+    std::size_t taken = 0;   // by all writes so far
     tlsxx::verification verdict;
 
     static inline int alive = 0; // connections and configurations not yet freed
@@ -86,11 +87,13 @@ struct mock_engine {
     }
     tlsxx::step write(tlsxx::bound_transport& t, tlsxx::byte_view data) {
         tlsxx::step answer;
-        if (scripted(writes, "write", t, answer))
-            return answer;
+        return scripted(writes, "write", t, answer) ? answer : seal(t, data);
+    }
+    tlsxx::step seal(tlsxx::bound_transport& t, tlsxx::byte_view data) {
         const std::size_t n = std::min(data.size(), record);
         std::string sealed{reinterpret_cast<const char*>(data.data()), n};
         t.write(std::as_bytes(std::span{sealed += '|'}));
+        taken += n;
         return {n, tlsxx::want::nothing};
     }
 };

@@ -115,6 +115,7 @@ private:
 struct wire {
     spill input;  // over-read: bytes that the engine has not asked for yet
     spill output; // unsent: bytes that the engine has written and the transport not taken
+    std::size_t written = 0;     // how many of them a blocked write has put there
     bool keep_over_read = false; // read ahead into `input` (else the engine reads ahead by itself)
     std::error_code write_error; // output was lost: nothing more is sent, reads go on
 };
@@ -175,6 +176,7 @@ public:
         }
         if (wire_.write_error)
             return false;
+        wire_.written = 0;
         if (!keeps_spill_)
             wire_.output.release();
         return true;
@@ -221,8 +223,8 @@ private:
         if (self.input_left_ == 0)
             return self.refuse_input();
         const io_result result = static_cast<T*>(self.transport_)->read_some(buffer);
-        if (result.n == 0 || result.ec) [[unlikely]]
-            return self.stop_input(result.ec);
+        if (result.n - 1 >= buffer.size() || result.ec) [[unlikely]] // none, or too many
+            return self.stop_input(result);
         self.input_left_ = result.n < self.input_left_
                                ? self.input_left_ - static_cast<std::uint32_t>(result.n)
                                : 0;
@@ -265,15 +267,17 @@ private:
         ::new (static_cast<void*>(&error_)) std::error_code{ec};
         failed_ = true;
     }
-    std::size_t stop_input(const std::error_code& ec) noexcept {
-        if (ec == errc::want_read) {
+    std::size_t stop_input(const io_result& result) noexcept {
+        if (result.ec == errc::want_read) {
             read_blocked_ = true;
             return 0;
         }
-        if (!ec || ec == errc::end_of_stream)
+        if (result.n != 0 && !result.ec) // a transport that is broken
+            fail(make_error_code(std::errc::io_error));
+        else if (!result.ec || result.ec == errc::end_of_stream)
             ended_ = true;
         else
-            fail(ec);
+            fail(result.ec);
         input_left_ = 0;
         stopped_ = true;
         return 0;
@@ -283,7 +287,8 @@ private:
         all_sent_ = false;
         if (wire_.write_error)
             return;
-        if (bytes.size() > reply_capacity_ || wire_.output.size() > reply_capacity_ - bytes.size())
+        const std::size_t most = reply_capacity_ + wire_.written;
+        if (bytes.size() > most || wire_.output.size() > most - bytes.size())
             lose(make_error_code(errc::output_overflow));
         else if (!wire_.output.append(bytes))
             lose(make_error_code(errc::not_enough_memory));

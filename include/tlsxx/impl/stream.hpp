@@ -402,6 +402,7 @@ std::size_t basic_stream<B, T>::finish_write(operation& op, step s, byte_view da
     if (wire_.write_error)
         return report(error_info{wire_.write_error}, ec), 0;
     state_.sealed = s.bytes;
+    wire_.written = wire_.output.size();
     if (!wire_.output.empty() && !flush(op, ec))
         return 0;
     return std::exchange(state_.sealed, 0);
@@ -418,15 +419,16 @@ std::size_t basic_stream<B, T>::write_several(operation& op, byte_view data,
     if (state_.sealed != 0)
         return std::exchange(state_.sealed, 0);
     const byte_view group = data.first(std::min(data.size(), detail::group_size));
-    if (wire_.output.reserve(detail::most_output(group.size())).empty())
+    const std::size_t most = detail::most_output(group.size());
+    if (wire_.output.reserve(most).empty())
         return write_record(op, data, ec);
-    op.bound.allow_output(detail::most_output(group.size()));
+    op.bound.allow_output(most);
     op.bound.allow_input();
     op.bound.keep_spill();
     op.bound.cork(true);
     step s;
     std::size_t sealed = 0;
-    while (sealed != group.size() &&
+    while (sealed != group.size() && wire_.output.size() < most && // records may be tiny
            (s = B::write(connection_, op.bound, group.subspan(sealed))).next == want::nothing)
         sealed += s.bytes;
     op.bound.cork(false);
