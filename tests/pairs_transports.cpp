@@ -83,6 +83,26 @@ PAIR_CASE("transport: a read while a write is blocked sends what it can",
     CHECK(c.client->write_some("question", ec) == 8);
 }
 
+PAIR_CASE("transport: a broken record is reported although its alert is stuck behind a write",
+          "[engines:read-with-pending-write]") {
+    for (const std::size_t size : {16'384UL, 100'000UL}) {
+        connection c{with};
+        c.up();
+        CAPTURE(size);
+        std::error_code ec;
+        c.client->pipe().set_capacity(5);
+        CHECK(c.client->write_all(pattern(size), ec) == 0);
+        CHECK(ec == errc::want_write);
+        c.client->pipe().incoming().clear();
+        c.client->pipe().inject(bytes_of(std::string{"\x17\x03\x03\x00\x40", 5} + pattern(64)));
+        CHECK(read_once(*c.client, ec).empty());
+        CHECK(ec == errc::protocol_error);
+        CHECK(c.client->last_error().alert_sent().value_or(
+                  tlsxx::alert_description::bad_record_mac) ==
+              tlsxx::alert_description::bad_record_mac);
+    }
+}
+
 PAIR_CASE("transport: a stream may be moved after every call", "[engines:moves]") {
     connection c{with,
                  {.client_faults = {.most = 300, .every_other_blocks = true},
