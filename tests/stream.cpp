@@ -632,6 +632,30 @@ TEST_CASE("stream: output that is lost ends writing, and reading goes on") {
     CHECK(test.ec == broken_pipe);
 }
 
+TEST_CASE("stream: a reply that is lost while a read has data is the next write's error") {
+    mock_case test;
+    auto stream = test.open_established();
+    auto* engine = stream.native_handle();
+    engine->reads = {[](tlsxx::bound_transport& t) {
+        t.write(bytes("reply|"));
+        return mock_answer(want::nothing, 1);
+    }};
+    test.wire.write_error = broken_pipe;
+    CHECK(test.read(stream).size() == 1);
+    CHECK_FALSE(test.ec);
+    CHECK_FALSE(stream.wants_write());
+    test.wire.input = "more|";
+    CHECK(test.read(stream) == "more");
+    for (int i = 0; i != 2; ++i) {
+        CHECK(test.write(stream, "x") == 0);
+        CHECK(test.ec == broken_pipe);
+        stream.flush(test.ec);
+        CHECK(test.ec == broken_pipe);
+    }
+    CHECK(engine->calls == calls{"read", "read"});
+    CHECK(test.wire.write_calls == 1);
+}
+
 TEST_CASE("stream: an end behind a reset that a write has met is that reset") {
     for (const std::error_code& met : {broken_pipe, reset}) {
         mock_case test;

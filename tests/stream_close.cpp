@@ -245,6 +245,24 @@ TEST_CASE("stream: unwrap waits for the peer's close_notify and can be repeated"
     CHECK(test.wire.output == "!");
 }
 
+TEST_CASE("stream: unwrap sends the whole of a blocked write before it closes") {
+    mock_case test;
+    auto stream = test.open_established(unwrappable);
+    test.wire.room = 2;
+    CHECK(test.write(stream, "secret") == 0);
+    test.wire.room = 2;
+    CHECK_FALSE(stream.unwrap(test.ec));
+    CHECK(test.ec == errc::want_write);
+    CHECK(test.write(stream, "secret") == 0); // it has begun to close
+    CHECK(test.ec == errc::stream_closed);
+    test.wire.room = fake_wire::unlimited;
+    test.wire.input = "!plain";
+    const auto plain = stream.unwrap(test.ec);
+    REQUIRE(plain);
+    CHECK(test.wire.output == "secret|!");
+    CHECK(text_of(plain->bytes) + test.wire.input == "plain");
+}
+
 TEST_CASE("stream: unwrap does not drop data that comes before the close_notify") {
     mock_case test;
     auto stream = test.open_established(unwrappable);

@@ -65,6 +65,16 @@ TEST_CASE("stream: an operation within a call of its own transport stops a debug
     CHECK(signal_of([&] { stream.close_notify(ignored); }) == SIGABRT);
     nested = [&] { stream.flush(ignored); };
     CHECK(signal_of([&] { test.write(stream, "data"); }) == SIGABRT);
+    mock_case beside;
+    auto other = beside.open_established();
+    nested = [&] { // as where one stream runs over another
+        other.write_all("data", ignored);
+        auto moved = std::move(other);
+        moved.flush(ignored);
+        other = std::move(moved);
+        other.close_notify(ignored);
+    };
+    CHECK(signal_of([&] { test.write(stream, "data"); }) == 0);
     nested = [&] { static_cast<void>(stream.has_pending()); };
     CHECK(signal_of([&] { test.write(stream, "data"); }) == 0); // a question is none
 }
