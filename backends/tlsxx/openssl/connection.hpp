@@ -278,11 +278,16 @@ inline bool set_up(connection_body& body, const configuration& c, const settings
     // openssl.cnf may name a certificate for everybody.
     if (c.identities.empty())
         ::SSL_certs_clear(ssl);
-    if (o.role == role::server) {
+    ::ERR_clear_error();
+    if (o.role == role::server)
         ::SSL_set_accept_state(ssl);
+    else
+        ::SSL_set_connect_state(ssl);
+    // From 3.2 on these allocate, and tell by the queue alone when they can't.
+    if (::ERR_peek_last_error() != 0)
+        return report(errc::engine_failure, take_reason(), error);
+    if (o.role == role::server)
         return set_session_context(ssl, s) || report(errc::engine_failure, take_reason(), error);
-    }
-    ::SSL_set_connect_state(ssl);
     if (o.sni.empty())
         return true;
     std::string name{o.sni};
